@@ -1,0 +1,111 @@
+"""The Lambda asset: the function's sources and the service models that it needs.
+
+The SDK of the Lambda runtime lags behind: its models drop ``LicenseArn`` and ``Metadata`` from the answer of
+ResolveCustomer. So the asset carries the models of the botocore that is installed where the stack is synthesised,
+reduced to the operations used. Same sources and same botocore, same asset, on every machine.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.loaders import Loader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    Model = dict[str, Any]
+
+SOURCES = Path(__file__).parent.parent / "lambda_src"
+
+OPERATIONS: Mapping[str, frozenset[str]] = {
+    "dynamodb": frozenset({"GetItem", "PutItem", "UpdateItem"}),
+    "meteringmarketplace": frozenset({"ResolveCustomer"}),
+    "sts": frozenset({"AssumeRole"}),
+}
+"""What the function calls; the models know nothing else."""
+
+# What botocore reads beside the models, whatever the service.
+_SHARED = ("partitions", "sdk-default-configuration", "_retry")
+
+
+@cache
+def resolver_asset() -> Path:
+    """Return a folder that holds the asset; it is made once a process and goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="marketplace-registration-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    write_resolver_asset(folder)
+    return folder
+
+
+def write_resolver_asset(folder: Path) -> None:
+    """Write the asset into a folder: the package ``resolver`` and the folder ``models``."""
+    # Compiled modules hold the time of their source, which would make another asset of every checkout.
+    shutil.copytree(SOURCES / "resolver", folder / "resolver", ignore=shutil.ignore_patterns("__pycache__"))
+    models = folder / "models"
+    loader = Loader()
+    prefixes = set()
+    for service, operations in OPERATIONS.items():
+        version = loader.determine_latest_version(service, "service-2")
+        model = _reduced(loader.load_service_model(service, "service-2", version), operations)
+        prefixes.add(model["metadata"]["endpointPrefix"])
+        _write(models / service / version / "service-2.json", model)
+        rules = loader.load_service_model(service, "endpoint-rule-set-1", version)
+        _write(models / service / version / "endpoint-rule-set-1.json", rules)
+    for name in _SHARED:
+        _write(models / f"{name}.json", loader.load_data(name))
+    endpoints = loader.load_data("endpoints")
+    for partition in endpoints["partitions"]:
+        partition["services"] = {k: v for k, v in partition["services"].items() if k in prefixes}
+    _write(models / "endpoints.json", endpoints)
+
+
+def _write(path: Path, content: Model) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
+
+
+def _reduced(model: Model, operations: Iterable[str]) -> Model:
+    """Return a service model with some of its operations, the shapes that they use, and no documentation."""
+    kept = {name: _undocumented(model["operations"][name]) for name in sorted(operations)}
+    shapes: Model = {}
+    wanted = [kept]
+    while wanted:
+        for name in _shape_names(wanted.pop()):
+            if name not in shapes:
+                shapes[name] = _undocumented(model["shapes"][name])
+                wanted.append(shapes[name])
+    return {
+        **{name: part for name, part in model.items() if name != "documentation"},
+        "operations": kept,
+        "shapes": {name: shapes[name] for name in sorted(shapes)},
+    }
+
+
+def _shape_names(part: object) -> Iterable[str]:
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name == "shape" and isinstance(value, str):
+                yield value
+            else:
+                yield from _shape_names(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _shape_names(value)
+
+
+def _undocumented(part: Any) -> Any:
+    """Return a copy without documentation, which is a string; a member of that name would be an object."""
+    if isinstance(part, dict):
+        return {
+            name: _undocumented(value)
+            for name, value in part.items()
+            if not (name == "documentation" and isinstance(value, str))
+        }
+    return [_undocumented(value) for value in part] if isinstance(part, list) else part

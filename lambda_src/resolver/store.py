@@ -1,0 +1,124 @@
+"""The only user of DynamoDB."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own name
+from botocore.parsers import ResponseParserError
+
+from resolver.registration import Customer, Registration, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    Item = dict[str, AttributeValueTypeDef]
+
+PARTITION_KEY = "CustomerAWSAccountId"
+SORT_KEY = "ProductLicense"
+CLAIM_KEY = "CodeHash"
+CLAIM_EXPIRY = "ExpiresAt"
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        raise StoreUnavailableError(error.response["Error"]["Code"]) from None
+    except (ConnectionError, HTTPClientError, ResponseParserError) as error:
+        raise StoreUnavailableError(type(error).__name__) from None
+
+
+class DynamoDBStore:
+    """Keeps claims and registrations in two tables.
+
+    Every write can be repeated, by the SDK after an answer that was lost as well as by the caller.
+
+    Args:
+        client: boto3's ``dynamodb``.
+        registrations_table: name or ARN; key ``CustomerAWSAccountId``, ``ProductLicense``.
+        claims_table: name or ARN; key ``CodeHash``, time to live on ``ExpiresAt``.
+    """
+
+    def __init__(self, client: DynamoDBClient, *, registrations_table: str, claims_table: str) -> None:
+        self._client = client
+        self._registrations_table = registrations_table
+        self._claims_table = claims_table
+
+    def write_claim(self, code_hash: str, customer: Customer, *, expires_at: int) -> None:
+        """Keep a claim on the customer's registration until ``expires_at`` (seconds since the epoch)."""
+        claim: Item = {CLAIM_KEY: {"S": code_hash}, CLAIM_EXPIRY: {"N": str(expires_at)}, **_key(customer)}
+        with _available():
+            self._client.put_item(TableName=self._claims_table, Item=claim)
+
+    def write_registration(self, customer: Customer, *, at: str) -> bool:
+        """Create or refresh the customer's registration, leaving every attribute that others wrote.
+
+        Args:
+            customer: stored under the Marketplace's own member names, each only if given.
+            at: the time now, ISO 8601 in UTC.
+
+        Returns:
+            True if it was created: ``RegisteredAt`` is this call's own time, also where the SDK had to repeat it.
+        """
+        values = {name: value for name, value in customer.items() if name != PARTITION_KEY}
+        names = [*values, "LastRegisteredAt"]
+        with _available():
+            answer = self._client.update_item(
+                TableName=self._registrations_table,
+                Key=_key(customer),
+                UpdateExpression="SET RegisteredAt = if_not_exists(RegisteredAt, :LastRegisteredAt), "
+                + ", ".join(f"{name} = :{name}" for name in names),
+                ExpressionAttributeValues={
+                    f":{name}": {"S": str(value)} for name, value in {**values, "LastRegisteredAt": at}.items()
+                },
+                ReturnValues="UPDATED_NEW",
+            )
+        return answer["Attributes"]["RegisteredAt"]["S"] == at
+
+    def read_claim(self, code_hash: str, *, now: int) -> Registration | None:
+        """Return the registration that an unexpired claim stands for, or None."""
+        with _available():
+            claim = self._client.get_item(
+                TableName=self._claims_table, Key={CLAIM_KEY: {"S": code_hash}}, ConsistentRead=True
+            ).get("Item")
+            # Time to live deletes late, by days at worst.
+            if claim is None or int(claim[CLAIM_EXPIRY]["N"]) <= now:
+                return None
+            item = self._client.get_item(
+                TableName=self._registrations_table,
+                Key={name: claim[name] for name in (PARTITION_KEY, SORT_KEY)},
+                ConsistentRead=True,
+            ).get("Item")
+        if item is None:
+            return None
+        # Only what this library wrote: the rest of the item is its writers'.
+        ours = Registration.__annotations__
+        return cast("Registration", {name: value["S"] for name, value in item.items() if name in ours})
+
+    def take_claim(self, code_hash: str, *, taker: str, now: int) -> bool:
+        """Take the claim; false if it is gone, expired or another's. Repeatable by the same taker."""
+        with _available():
+            try:
+                self._client.update_item(
+                    TableName=self._claims_table,
+                    Key={CLAIM_KEY: {"S": code_hash}},
+                    UpdateExpression="SET Taker = :taker",
+                    ConditionExpression=f"{CLAIM_EXPIRY} > :now AND (attribute_not_exists(Taker) OR Taker = :taker)",
+                    ExpressionAttributeValues={":taker": {"S": taker}, ":now": {"N": str(now)}},
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return False
+        return True
+
+
+def _key(customer: Customer) -> Item:
+    return {
+        PARTITION_KEY: {"S": customer["CustomerAWSAccountId"]},
+        SORT_KEY: {"S": f"{customer['ProductCode']}#{customer.get('LicenseArn', '')}"},
+    }
