@@ -198,7 +198,7 @@ class MarketplaceRegistration(Construct):
         self._acknowledge()
 
     def _add_routes(self) -> apigwv2.HttpRoute:
-        integration = HttpLambdaIntegration("Resolver", self.resolver)
+        integration = HttpLambdaIntegration("Resolver", self.resolver, scope_permission_to_route=False)
         self._register_routes = self._api.add_routes(
             path="/register", methods=[apigwv2.HttpMethod.GET, apigwv2.HttpMethod.POST], integration=integration
         )

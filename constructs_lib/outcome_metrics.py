@@ -11,7 +11,8 @@ from constructs import Construct
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TOO_MANY_REQUESTS = 429
+# API Gateway writes the status into its log as a string.
+_TOO_MANY_REQUESTS = "429"
 
 OUTCOMES: Mapping[str, tuple[str, ...]] = {
     "Registrations": ("registered", "registered_again"),
@@ -52,7 +53,7 @@ class OutcomeMetrics(Construct):
         }
         patterns["ApiThrottled"] = (
             access_log_group,
-            logs.FilterPattern.number_value("$.status", "=", _TOO_MANY_REQUESTS),
+            logs.FilterPattern.string_value("$.status", "=", _TOO_MANY_REQUESTS),
         )
         self._filters = {
             name: logs.MetricFilter(

@@ -77,7 +77,7 @@ class DynamoDBStore:
                 ExpressionAttributeValues={
                     f":{name}": {"S": str(value)} for name, value in {**values, "LastRegisteredAt": at}.items()
                 },
-                ReturnValues="UPDATED_NEW",
+                ReturnValues="ALL_NEW",
             )
         return answer["Attributes"]["RegisteredAt"]["S"] == at
 

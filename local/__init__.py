@@ -1,0 +1,1 @@
+"""The local AWS: start it, deploy to it, be a buyer."""

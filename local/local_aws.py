@@ -1,0 +1,321 @@
+"""An AWS on loopback that takes a real `cdk deploy`, with role policies enforced.
+
+The emulator, its Lambdas and the CDK command line see nothing of the machine's own AWS configuration. All that they
+write is in the caller's folder; only the CDK's own caches stay in the home folder, as unpacking them takes longer than
+all the rest.
+"""
+
+import contextlib
+import datetime as dt
+import http.client
+import ipaddress
+import json
+import os
+import shlex
+import signal
+import socket
+import ssl
+import subprocess
+import sysconfig
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+
+_PROJECT = Path(__file__).parents[1]
+_HOST = "127.0.0.1"
+_START_SECONDS = 30
+
+# Reading the pipe until its end ties the server's life to ours, however we end. The group takes the Lambdas along.
+_SERVE = """
+import os, signal, sys, threading
+from hypercorn.__main__ import main
+
+def watch():
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL)
+
+threading.Thread(target=watch, daemon=True).start()
+sys.exit(main())
+"""
+
+_NO_PROFILE = {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
+
+_FOREIGN_PREFIXES = ("AWS_", "CDK_", "PYTHON")
+_FOREIGN_SUFFIXES = ("_CA_BUNDLE", "_PROXY")
+_FOREIGN_NAMES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "NODE_OPTIONS")
+
+
+class LocalAwsError(Exception):
+    """The local AWS did not start, or a command to it failed; the message carries the output."""
+
+
+class LocalAws:
+    """The local AWS, running from `__enter__` to `__exit__`.
+
+    Attributes:
+        folder: Where everything is written; the caller's, who also removes it.
+        certificate: The server's certificate, valid for 127.0.0.1 and localhost. It is its own CA bundle, and may
+            serve other servers on loopback.
+        key: The private key of the certificate.
+        log: What the server and the CDK command line printed.
+    """
+
+    def __init__(self, folder: Path, *, marketplace_endpoint_url: str | None = None) -> None:
+        """Nothing is started yet.
+
+        Args:
+            folder: A scratch folder.
+            marketplace_endpoint_url: Where the Lambdas reach AWS Marketplace Metering instead of the emulator, which
+                does not answer ResolveCustomer.
+        """
+        self.folder = folder.resolve()
+        self.certificate = self.folder / "server.crt"
+        self.key = self.folder / "server.key"
+        self.log = self.folder / "local-aws.log"
+        self._marketplace_endpoint_url = marketplace_endpoint_url
+        self._assembly = self.folder / "cdk.out"
+        self._server: subprocess.Popen[bytes] | None = None
+        self._port = 0
+        self._bootstrapped = False
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _write_certificate(self.certificate, self.key)
+        try:
+            self._start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    @property
+    def endpoint_url(self) -> str:
+        """The endpoint of every AWS service."""
+        return f"https://{_HOST}:{self._port}"
+
+    def api_url(self, api_id: str) -> str:
+        """The address of an HTTP API with a `$default` stage, to which a route's path is appended."""
+        return f"{self.endpoint_url}/_aws/execute-api/{api_id}/$default"
+
+    def environment(self) -> dict[str, str]:
+        """The environment in which the AWS CLI, the CDK or an SDK is a client of this AWS and of no other."""
+        return {
+            **{name: value for name, value in os.environ.items() if not _is_foreign(name.upper())},
+            "PATH": os.pathsep.join(
+                [sysconfig.get_path("scripts"), str(_PROJECT / "node_modules/.bin"), os.environ.get("PATH", os.defpath)]
+            ),
+            "TMPDIR": str(self.folder),
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ENDPOINT_URL_S3": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_CA_BUNDLE": str(self.certificate),
+            "NODE_EXTRA_CA_CERTS": str(self.certificate),
+            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+            "CDK_DEFAULT_REGION": REGION,
+            "CDK_HOME": str(self.folder / "cdk-home"),
+            "CDK_DISABLE_CLI_TELEMETRY": "1",
+            "CDK_DISABLE_VERSION_CHECK": "1",
+        }
+
+    def client(self, service: str, **credentials: str) -> Any:
+        """A boto3 client of this AWS, with the account's root credentials unless others are given.
+
+        Args:
+            service: The service's name in boto3.
+            credentials: `aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`.
+        """
+        session = boto3.Session(botocore_session=botocore.session.Session(session_vars=_NO_PROFILE))
+        return session.client(  # type: ignore[call-overload]
+            service,
+            region_name=REGION,
+            endpoint_url=self.endpoint_url,
+            verify=str(self.certificate),
+            config=Config(proxies={}),
+            **(credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}),
+        )
+
+    def deploy(
+        self, *, app: str = "python app.py", context: Mapping[str, str] | None = None, cwd: Path = _PROJECT
+    ) -> dict[str, dict[str, str]]:
+        """Deploy every stack of a CDK app, as `cdk deploy --all` does.
+
+        Args:
+            app: The command that synthesises the app.
+            context: CDK context values.
+            cwd: Where the app runs and has its `cdk.json`.
+
+        Returns:
+            The outputs by stack.
+
+        Raises:
+            LocalAwsError: with the command line's output.
+        """
+        if not self._bootstrapped:
+            # In a folder without cdk.json: bootstrap would synthesise the app that it finds, for nothing.
+            self._cdk("bootstrap", [f"aws://{ACCOUNT}/{REGION}"], self.folder)
+            self._bootstrapped = True
+        outputs = self.folder / "outputs.json"
+        outputs.unlink(missing_ok=True)
+        options = ["--all", "--app", app, "--output", str(self._assembly), "--require-approval", "never"]
+        for name, value in (context or {}).items():
+            options += ["--context", f"{name}={value}"]
+        self._cdk("deploy", [*options, "--progress", "events", "--outputs-file", str(outputs)], cwd)
+        deployed: dict[str, dict[str, str]] = json.loads(outputs.read_text()) if outputs.exists() else {}
+        return deployed
+
+    def destroy(self) -> None:
+        """Delete what `deploy` deployed last, as `cdk destroy --all` does.
+
+        Raises:
+            LocalAwsError: with the command line's output.
+        """
+        self._cdk("destroy", ["--all", "--force", "--app", str(self._assembly)], self.folder)
+
+    def reset(self) -> None:
+        """Forget everything that was deployed or stored.
+
+        Raises:
+            LocalAwsError: if the server refuses.
+        """
+        if (status := self._status("POST", "/_ministack/reset")) != http.HTTPStatus.OK:
+            raise LocalAwsError(f"the local AWS was not reset: status {status}")
+        self._bootstrapped = False
+
+    def _start(self) -> None:
+        with socket.create_server((_HOST, 0)) as listener, self.log.open("ab") as log:
+            self._port = listener.getsockname()[1]
+            # Handing over a socket that is bound already leaves no moment for another process to take the port.
+            bind = f"fd://{listener.fileno()}"
+            command = [str(_PROJECT / ".local-aws/bin/python"), "-c", _SERVE, "ministack.app:app", "--workers", "0"]
+            self._server = subprocess.Popen(
+                [*command, "--bind", bind, "--certfile", str(self.certificate), "--keyfile", str(self.key)],
+                cwd=self.folder,
+                env=self._server_environment(),
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while self._server.poll() is None and time.monotonic() < deadline:
+            try:
+                if self._status("GET", "/_ministack/health") == http.HTTPStatus.OK:
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise LocalAwsError(f"the local AWS did not start:\n{self.log.read_text(encoding='utf-8', errors='replace')}")
+
+    def _server_environment(self) -> dict[str, str]:
+        # The Lambdas inherit it, so it holds nothing of the machine but what a Python interpreter may need to start.
+        marketplace = self._marketplace_endpoint_url
+        return {
+            **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+            **({"AWS_ENDPOINT_URL_MARKETPLACE_METERING": marketplace} if marketplace else {}),
+            "PATH": os.defpath,
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),
+            "TZ": "UTC",
+            "GATEWAY_PORT": str(self._port),
+            "AUTH": "true",
+            "USE_SSL": "1",
+            "MINISTACK_SSL_CERT": str(self.certificate),
+            "MINISTACK_SSL_KEY": str(self.key),
+            "AWS_CA_BUNDLE": str(self.certificate),
+            # Its other listeners have fixed ports, and it removes containers that it takes for its own.
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "DOCKER_HOST": f"unix://{self.folder}/no-docker",
+        }
+
+    def _stop(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            # There is nothing to save, and asked to end it would first wait for open connections.
+            with server, contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
+
+    def _status(self, method: str, path: str) -> int:
+        connection = http.client.HTTPSConnection(
+            _HOST, self._port, timeout=10, context=ssl.create_default_context(cafile=self.certificate)
+        )
+        try:
+            connection.request(method, path)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def _cdk(self, command: str, options: Sequence[str], cwd: Path) -> None:
+        line = ["cdk", command, *options, "--no-notices", "--no-color"]
+        done = subprocess.run(
+            line,
+            cwd=cwd,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(done.stdout)
+        if done.returncode:
+            raise LocalAwsError(f"{shlex.join(line)} failed with {done.returncode}:\n{done.stdout}")
+
+
+def _is_foreign(name: str) -> bool:
+    return name.startswith(_FOREIGN_PREFIXES) or name.endswith(_FOREIGN_SUFFIXES) or name in _FOREIGN_NAMES
+
+
+def _write_certificate(certificate: Path, key: Path) -> None:
+    # Made here, since the emulator would need the openssl command for it.
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local AWS")])
+    now = dt.datetime.now(dt.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=30))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(_HOST))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(private, hashes.SHA256())
+    )
+    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    key.touch(mode=0o600)
+    key.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )

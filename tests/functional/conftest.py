@@ -1,0 +1,143 @@
+"""The handler as it is deployed, between the Marketplace stand-in and a DynamoDB, both over HTTP."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from constructs_lib.resolver_asset import write_resolver_asset
+from constructs_lib.testing import MarketplaceCustomer, MarketplaceStandIn
+from resolver.composition import compose
+from resolver.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from resolver.handler import Handler
+
+PRODUCT = "a290sds6en72spp3ph4q890es"
+LANDING_PAGE = "https://app.example.com/signup?plan=pro"
+REGION = "eu-west-1"
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("asset")
+    write_resolver_asset(folder)
+    return folder / "models"
+
+
+@pytest.fixture(scope="session")
+def dynamodb_url() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def marketplace() -> Iterator[MarketplaceStandIn]:
+    with MarketplaceStandIn() as stand_in:
+        yield stand_in
+
+
+@dataclass(frozen=True)
+class Tables:
+    client: DynamoDBClient
+    registrations: str
+    claims: str
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        return [
+            {name: next(iter(value.values())) for name, value in item.items()}
+            for item in self.client.scan(TableName=table, ConsistentRead=True)["Items"]
+        ]
+
+    def registration(self) -> dict[str, Any]:
+        (item,) = self.items(self.registrations)
+        return item
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def tables(dynamodb_url: str) -> Tables:
+    client = boto3.client("dynamodb", endpoint_url=dynamodb_url)
+    number = next(_numbers)
+    tables = Tables(client, f"registrations-{number}", f"claims-{number}")
+    for table, *names in (
+        (tables.registrations, "CustomerAWSAccountId", "ProductLicense"),
+        (tables.claims, "CodeHash"),
+    ):
+        client.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+            KeySchema=[
+                {"AttributeName": name, "KeyType": "RANGE" if position else "HASH"}
+                for position, name in enumerate(names)
+            ],
+        )
+    return tables
+
+
+@pytest.fixture
+def settings(tables: Tables) -> Settings:
+    return Settings(
+        products={PRODUCT: LANDING_PAGE},
+        registrations_table=tables.registrations,
+        claims_table=tables.claims,
+        claim_ttl=timedelta(minutes=10),
+        marketplace_region="us-east-1",
+        seller_role_arn=None,
+        seller_role_external_id=None,
+        support_url="mailto:support@example.com",
+        login_url="https://app.example.com/login?next=/&a=b",
+    )
+
+
+@pytest.fixture
+def resolver(
+    settings: Settings,
+    models: Path,
+    marketplace: MarketplaceStandIn,
+    dynamodb_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Handler:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_MARKETPLACE_METERING", marketplace.endpoint_url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
+    # The SDK waits up to a second between two tries.
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    return compose(settings, models=models)
+
+
+@pytest.fixture
+def licensed() -> MarketplaceCustomer:
+    return MarketplaceCustomer.licensed(PRODUCT)
+
+
+@pytest.fixture
+def legacy() -> MarketplaceCustomer:
+    return MarketplaceCustomer.legacy(PRODUCT)

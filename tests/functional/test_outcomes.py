@@ -1,0 +1,144 @@
+"""The table of cases in one place: from the wire to status, headers, body and log line, for browser and JSON caller."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from constructs_lib.testing import MarketplaceCustomer
+from resolver.handler import ANSWERS
+from resolver.pages import CONTENT_SECURITY_POLICY
+from tests.events import BROWSER, JSON_CALLER, REQUEST_ID, form_event
+from tests.functional.conftest import PRODUCT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from constructs_lib.testing import MarketplaceStandIn
+    from resolver.handler import Handler
+    from tests.functional.conftest import Tables
+
+Form = dict[str, str]
+
+
+def expire(marketplace: MarketplaceStandIn, _form: Form) -> None:
+    marketplace.clock.advance(timedelta(hours=5))
+
+
+def forge(_marketplace: MarketplaceStandIn, form: Form) -> None:
+    form["x-amzn-marketplace-token"] = "forged"
+
+
+def sell_another_product(marketplace: MarketplaceStandIn, form: Form) -> None:
+    form.update(marketplace.form(MarketplaceCustomer.licensed("somebody-elses")))
+
+
+def throttle(marketplace: MarketplaceStandIn, _form: Form) -> None:
+    marketplace.throttle(times=3)
+
+
+def fail(marketplace: MarketplaceStandIn, _form: Form) -> None:
+    marketplace.fail(times=3)
+
+
+def hang_up(marketplace: MarketplaceStandIn, _form: Form) -> None:
+    marketplace.close_connection(times=3)
+
+
+def deny(marketplace: MarketplaceStandIn, _form: Form) -> None:
+    marketplace.refuse()
+
+
+def disable(marketplace: MarketplaceStandIn, _form: Form) -> None:
+    marketplace.refuse(code="DisabledApiException")
+
+
+def forget_account(marketplace: MarketplaceStandIn, _form: Form) -> None:
+    marketplace.answer({"ProductCode": PRODUCT})
+
+
+def forget_product(marketplace: MarketplaceStandIn, _form: Form) -> None:
+    marketplace.answer({"CustomerAWSAccountId": "111122223333"})
+
+
+CASES: list[tuple[Any, int, str]] = [
+    (expire, 410, "token_expired"),
+    (forge, 400, "token_invalid"),
+    (sell_another_product, 403, "product_refused"),
+    (throttle, 503, "marketplace_throttled"),
+    (fail, 503, "marketplace_unavailable"),
+    (hang_up, 503, "marketplace_unavailable"),
+    (deny, 500, "marketplace_refused"),
+    (disable, 500, "marketplace_refused"),
+    (forget_account, 500, "marketplace_refused"),
+    (forget_product, 500, "marketplace_refused"),
+]
+
+
+@pytest.mark.parametrize("caller", [BROWSER, JSON_CALLER], ids=["browser", "json"])
+@pytest.mark.parametrize(("arrange", "status", "outcome"), CASES)
+def test_a_refused_registration(
+    resolver: Handler,
+    marketplace: MarketplaceStandIn,
+    tables: Tables,
+    licensed: MarketplaceCustomer,
+    caplog: pytest.LogCaptureFixture,
+    arrange: Callable[[MarketplaceStandIn, Form], None],
+    status: int,
+    outcome: str,
+    caller: dict[str, str],
+) -> None:
+    form = marketplace.form(licensed)
+    arrange(marketplace, form)
+
+    response = resolver(form_event(form, **caller), None)
+
+    assert response["statusCode"] == status
+    assert_private(response["headers"])
+    assert ("Retry-After" in response["headers"]) == (status == 503)
+    (answer,) = {answer for answer in ANSWERS.values() if answer.outcome == outcome}
+    if caller is JSON_CALLER:
+        assert response["headers"]["Content-Type"] == "application/problem+json"
+        problem = json.loads(response["body"])
+        assert (problem["status"], problem["outcome"], problem["reference"]) == (status, outcome, REQUEST_ID)
+    else:
+        assert response["headers"]["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+        assert f"<h1>{answer.happened.replace(chr(39), '&#x27;')}</h1>" in response["body"]
+    assert "arn:" not in response["body"]
+    (record,) = (record for record in caplog.records if record.name == "resolver")
+    assert (vars(record)["outcome"], vars(record)["status"]) == (outcome, status)
+    assert record.levelno == (logging.ERROR if status >= 500 else logging.WARNING)
+    assert not tables.items(tables.registrations)
+    assert not tables.items(tables.claims)
+
+
+def assert_private(headers: dict[str, str]) -> None:
+    assert {
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }.items() <= headers.items()
+    assert "max-age=" in headers["Strict-Transport-Security"]
+
+
+def test_a_registration_is_private_too(
+    resolver: Handler, marketplace: MarketplaceStandIn, licensed: MarketplaceCustomer
+) -> None:
+    response = resolver(form_event(marketplace.form(licensed)), None)
+
+    assert_private(response["headers"])
+
+
+@pytest.mark.parametrize("fault", ["throttle", "fail", "close_connection"])
+def test_a_fault_that_passes_is_not_seen_by_the_buyer(
+    resolver: Handler, marketplace: MarketplaceStandIn, licensed: MarketplaceCustomer, fault: str
+) -> None:
+    getattr(marketplace, fault)(times=2)
+
+    response = resolver(form_event(marketplace.form(licensed)), None)
+
+    assert response["statusCode"] == 303

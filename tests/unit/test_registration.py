@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from resolver.registration import (
+    ClaimRefusedError,
+    Customer,
+    LogLine,
+    MarketplaceThrottledError,
+    ProductRefusedError,
+    Registrar,
+    RegistrationError,
+    StoreUnavailableError,
+    TokenExpiredError,
+    TokenMissingError,
+)
+from tests.unit.fakes import ACCOUNT, LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
+
+LICENSED: Customer = {
+    "CustomerAWSAccountId": ACCOUNT,
+    "ProductCode": PRODUCT,
+    "LicenseArn": "arn:aws:license-manager::444455556666:license:l-1",
+    "AgreementId": "agmt-1",
+}
+LEGACY: Customer = {"CustomerAWSAccountId": ACCOUNT, "ProductCode": PRODUCT, "CustomerIdentifier": "ifAPi5AcF3"}
+STRANGER: Customer = {"CustomerAWSAccountId": ACCOUNT, "ProductCode": "somebody-elses"}
+ANSWERS: dict[str, Customer | RegistrationError] = {
+    "licensed": LICENSED,
+    "second-license": {**LICENSED, "LicenseArn": "arn:aws:license-manager::444455556666:license:l-2"},
+    "legacy": LEGACY,
+    "stranger": STRANGER,
+    "expired": TokenExpiredError("ExpiredTokenException"),
+    "throttled": MarketplaceThrottledError("ThrottlingException"),
+}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+def marketplace() -> FakeMarketplace:
+    return FakeMarketplace(ANSWERS)
+
+
+@pytest.fixture
+def registrar(marketplace: FakeMarketplace, store: FakeStore, clock: Clock) -> Registrar:
+    return Registrar(
+        marketplace=marketplace,
+        store=store,
+        products={PRODUCT: LANDING_PAGE},
+        claim_ttl=timedelta(minutes=10),
+        clock=clock,
+    )
+
+
+def register(registrar: Registrar, token: str, *, offer_type: str | None = None, line: LogLine | None = None) -> str:
+    location = registrar.register(token, offer_type=offer_type, line={} if line is None else line)
+    (code,) = parse_qs(urlsplit(location).query)["registration_code"]
+    return code
+
+
+def test_a_buyer_is_recorded_and_sent_on_with_a_code(registrar: Registrar, store: FakeStore) -> None:
+    location = registrar.register("licensed", offer_type=None, line={})
+
+    code = location.removeprefix(f"{LANDING_PAGE}?registration_code=")
+    assert len(code) == 43
+    assert list(store.claims) == [hashlib.sha256(code.encode()).hexdigest()]
+    (registration,) = store.registrations.values()
+    assert registration == {
+        **LICENSED,
+        "RegisteredAt": "2026-11-23T12:00:00.000000+00:00",
+        "LastRegisteredAt": "2026-11-23T12:00:00.000000+00:00",
+    }
+
+
+@pytest.mark.parametrize(
+    ("landing_page", "expected"),
+    [
+        ("https://a.example", "https://a.example?registration_code="),
+        ("https://a.example/s?plan=b%20c&x=", "https://a.example/s?plan=b%20c&x=&registration_code="),
+        ("https://a.example/s?a=1#top", "https://a.example/s?a=1&registration_code="),
+    ],
+)
+def test_the_code_is_added_to_the_landing_pages_own_query(landing_page: str, expected: str) -> None:
+    registrar = Registrar(
+        marketplace=FakeMarketplace(ANSWERS),
+        store=FakeStore(),
+        products={PRODUCT: landing_page},
+        claim_ttl=timedelta(minutes=10),
+    )
+
+    location = registrar.register("legacy", offer_type=None, line={})
+
+    assert location.startswith(expected)
+    assert urlsplit(location).fragment == urlsplit(landing_page).fragment
+
+
+def test_codes_differ_and_have_256_bits(registrar: Registrar) -> None:
+    codes = {register(registrar, "licensed") for _ in range(100)}
+
+    assert len(codes) == 100
+    assert all(len(code) * 6 >= 256 for code in codes)
+
+
+def test_a_repeat_keeps_the_time_of_the_first_registration(
+    registrar: Registrar, store: FakeStore, clock: Clock
+) -> None:
+    first: LogLine = {}
+    again: LogLine = {}
+    register(registrar, "legacy", line=first)
+    clock.now += timedelta(hours=1)
+
+    register(registrar, "legacy", line=again)
+
+    (registration,) = store.registrations.values()
+    assert registration["RegisteredAt"] == "2026-11-23T12:00:00.000000+00:00"
+    assert registration["LastRegisteredAt"] == "2026-11-23T13:00:00.000000+00:00"
+    assert (first["outcome"], again["outcome"]) == ("registered", "registered_again")
+
+
+def test_two_licenses_of_one_account_are_two_registrations(registrar: Registrar, store: FakeStore) -> None:
+    register(registrar, "licensed")
+    register(registrar, "second-license")
+
+    assert len(store.registrations) == 2
+
+
+@pytest.mark.parametrize(("offer_type", "stored"), [("free-trial", "free-trial"), ("admin", None), (None, None)])
+def test_only_a_free_trial_is_kept_of_the_offer_type(
+    registrar: Registrar, store: FakeStore, offer_type: str | None, stored: str | None
+) -> None:
+    register(registrar, "licensed", offer_type=offer_type)
+
+    (registration,) = store.registrations.values()
+    assert registration.get("OfferType") == stored
+
+
+@pytest.mark.parametrize("token", ["", " ", "\t\n"])
+def test_a_blank_token_is_not_redeemed(registrar: Registrar, marketplace: FakeMarketplace, token: str) -> None:
+    with pytest.raises(TokenMissingError):
+        register(registrar, token)
+
+    assert marketplace.redeemed == []
+
+
+def test_another_sellers_product_is_refused_and_its_buyer_logged_but_not_stored(
+    registrar: Registrar, store: FakeStore
+) -> None:
+    line: LogLine = {}
+
+    with pytest.raises(ProductRefusedError):
+        register(registrar, "stranger", line=line)
+
+    assert not store.claims
+    assert not store.registrations
+    assert line["CustomerAWSAccountId"] == ACCOUNT
+
+
+@pytest.mark.parametrize("token", ["expired", "throttled"])
+def test_a_token_that_cannot_be_redeemed_stores_nothing(registrar: Registrar, store: FakeStore, token: str) -> None:
+    line: LogLine = {}
+
+    with pytest.raises(RegistrationError):
+        register(registrar, token, line=line)
+
+    assert not store.claims
+    assert "resolve_customer_ms" in line
+
+
+@pytest.mark.parametrize("call", ["write_claim", "write_registration"])
+def test_without_both_writes_there_is_no_answer_and_the_buyer_can_come_again(
+    registrar: Registrar, store: FakeStore, call: str
+) -> None:
+    store.fail_at = call
+    with pytest.raises(StoreUnavailableError):
+        register(registrar, "licensed")
+
+    store.fail_at = None
+    code = register(registrar, "licensed")
+
+    assert registrar.claim(code, idempotency_key=None, line={})["CustomerAWSAccountId"] == ACCOUNT
+
+
+def test_a_code_is_exchanged_once(registrar: Registrar) -> None:
+    code = register(registrar, "licensed", offer_type="free-trial")
+    line: LogLine = {}
+
+    registration = registrar.claim(code, idempotency_key=None, line=line)
+
+    assert {**LICENSED, "OfferType": "free-trial"}.items() <= registration.items()
+    assert line["outcome"] == "claimed"
+    with pytest.raises(ClaimRefusedError):
+        registrar.claim(code, idempotency_key=None, line={})
+
+
+def test_the_same_idempotency_key_is_the_same_taker(registrar: Registrar) -> None:
+    code = register(registrar, "licensed")
+
+    first = registrar.claim(code, idempotency_key="signup-1", line={})
+
+    assert registrar.claim(code, idempotency_key="signup-1", line={}) == first
+    with pytest.raises(ClaimRefusedError):
+        registrar.claim(code, idempotency_key="signup-2", line={})
+    with pytest.raises(ClaimRefusedError):
+        registrar.claim(code, idempotency_key=None, line={})
+
+
+@pytest.mark.parametrize("call", ["read_claim", "take_claim"])
+def test_a_code_survives_a_claim_that_failed(registrar: Registrar, store: FakeStore, call: str) -> None:
+    code = register(registrar, "licensed")
+    store.fail_at = call
+    with pytest.raises(StoreUnavailableError):
+        registrar.claim(code, idempotency_key=None, line={})
+
+    store.fail_at = None
+
+    assert registrar.claim(code, idempotency_key=None, line={})["AgreementId"] == "agmt-1"
+
+
+def test_an_expired_code_is_refused_although_it_is_still_stored(
+    registrar: Registrar, store: FakeStore, clock: Clock
+) -> None:
+    code = register(registrar, "licensed")
+    clock.now += timedelta(minutes=10)
+
+    with pytest.raises(ClaimRefusedError):
+        registrar.claim(code, idempotency_key=None, line={})
+
+    assert store.claims
+
+
+@pytest.mark.parametrize("code", ["", "short", "x" * 42, "x" * 44, "x" * 42 + "!", "x" * 42 + "\n", "é" * 43])
+def test_what_cannot_be_a_code_is_refused_without_a_look_at_the_store(
+    registrar: Registrar, store: FakeStore, code: str
+) -> None:
+    store.fail_at = "read_claim"
+
+    with pytest.raises(ClaimRefusedError):
+        registrar.claim(code, idempotency_key=None, line={})
