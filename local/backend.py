@@ -1,0 +1,52 @@
+"""What a product's backend does with the buyer's code; the README shows this function."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import NoCredentialsError
+
+if TYPE_CHECKING:
+    import boto3
+    import requests
+
+
+def claim_registration(
+    claim_url: str,
+    registration_code: str,
+    *,
+    session: boto3.Session,
+    http: requests.Session,
+    idempotency_key: str | None = None,
+) -> requests.Response:
+    """Exchange the code that came to the landing page for the registration, once.
+
+    Args:
+        claim_url: the construct's ``claim_url``.
+        registration_code: as the landing page received it.
+        session: credentials that ``grant_claim`` was given, and the API's region.
+        http: sends the request.
+        idempotency_key: the same for every repeat of one claim; by default the claim is not repeated.
+
+    Raises:
+        NoCredentialsError: the session has none.
+    """
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    request = AWSRequest(
+        "POST",
+        claim_url,
+        data=json.dumps({"registration_code": registration_code}),
+        headers={
+            "Content-Type": "application/json",
+            # If the answer is lost on its way, a repeat with the same key gets it again; nobody else does.
+            "Idempotency-Key": idempotency_key or str(uuid.uuid4()),
+        },
+    )
+    SigV4Auth(credentials, "execute-api", session.region_name).add_auth(request)
+    return http.post(claim_url, data=request.body, headers=dict(request.headers), timeout=60)

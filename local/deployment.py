@@ -1,0 +1,128 @@
+"""`app.py` deployed to the local AWS, with a Marketplace before it and a backend behind it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import requests
+
+from constructs_lib.testing import MarketplaceStandIn
+from local.backend import claim_registration
+from local.local_aws import ACCOUNT, REGION, LocalAws
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PRODUCT_CODE: str = json.loads((Path(__file__).parents[1] / "cdk.json").read_text())["context"]["product_code"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """What runs.
+
+    Attributes:
+        aws: the local AWS.
+        marketplace: mints tokens and answers ResolveCustomer.
+        api_id: of the deployed HTTP API.
+        table_name: of the registrations.
+    """
+
+    aws: LocalAws
+    marketplace: MarketplaceStandIn
+    api_id: str
+    table_name: str
+
+    @property
+    def fulfillment_url(self) -> str:
+        """Where the local AWS answers for the fulfillment URL."""
+        return f"{self.aws.api_url(self.api_id)}/register"
+
+    @property
+    def claim_url(self) -> str:
+        """Where the local AWS answers for the claim URL."""
+        return f"{self.aws.api_url(self.api_id)}/claim"
+
+    @cached_property
+    def http(self) -> requests.Session:
+        """A client that trusts the local AWS."""
+        session = requests.Session()
+        # The machine's own certificates would win over the local AWS's.
+        session.trust_env = False
+        session.verify = str(self.aws.certificate)
+        return session
+
+    @cached_property
+    def backend(self) -> boto3.Session:
+        """Credentials of a role that may do what ``grant_claim`` grants, and nothing else."""
+        iam, sts = self.aws.client("iam"), self.aws.client("sts")
+        trust = _policy("sts:AssumeRole", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})
+        role = iam.create_role(RoleName="product-backend", AssumeRolePolicyDocument=trust)["Role"]
+        route = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self.api_id}/*/POST/claim"
+        iam.put_role_policy(
+            RoleName=role["RoleName"],
+            PolicyName="claim",
+            PolicyDocument=_policy("execute-api:Invoke", Resource=route),
+        )
+        credentials = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="backend")["Credentials"]
+        return boto3.Session(
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+            region_name=REGION,
+        )
+
+    def set_up_account(self, form: Mapping[str, str]) -> requests.Response:
+        """Do what the browser does when the buyer presses the button."""
+        return self.http.post(
+            self.fulfillment_url, data=form, headers={"Accept": "text/html"}, allow_redirects=False, timeout=60
+        )
+
+    def claim(self, registration_code: str) -> requests.Response:
+        """Do what the product's backend does with the code."""
+        return claim_registration(self.claim_url, registration_code, session=self.backend, http=self.http)
+
+    def registrations(self) -> list[dict[str, Any]]:
+        """Read the whole table of registrations."""
+        items = self.aws.client("dynamodb").scan(TableName=self.table_name, ConsistentRead=True)["Items"]
+        return [{name: next(iter(value.values())) for name, value in item.items()} for item in items]
+
+
+def registration_code(location: str) -> str:
+    """Return the code that a landing page's URL carries."""
+    return parse_qs(urlsplit(location).query)["registration_code"][0]
+
+
+@contextmanager
+def deployed(**context: str) -> Iterator[Deployment]:
+    """Start the stand-in and the local AWS, deploy `app.py`, and stop all of it at the end.
+
+    Args:
+        context: CDK context of `app.py`, over that of `cdk.json`.
+
+    Raises:
+        LocalAwsError: it did not start or deploy.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="marketplace-registration-") as folder,
+        MarketplaceStandIn() as marketplace,
+        LocalAws(Path(folder), marketplace_endpoint_url=marketplace.endpoint_url) as aws,
+    ):
+        outputs = aws.deploy(context=context)["Seller"]
+        deployment = Deployment(
+            aws=aws, marketplace=marketplace, api_id=outputs["ApiId"], table_name=outputs["TableName"]
+        )
+        with deployment.http:
+            yield deployment
+
+
+def _policy(action: str, **where: object) -> str:
+    statement = {"Effect": "Allow", "Action": action, **where}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
