@@ -183,7 +183,7 @@ class MarketplaceRegistration(Construct):
             throttle=throttle or apigwv2.ThrottleSettings(rate_limit=10, burst_limit=20),
         )
         self._root_url = self._stage.domain_url if domain else self._stage.url
-        self._claim_route = self._add_routes()
+        self._add_routes()
 
         self._grant(seller_role, encryption_key)
 
@@ -195,40 +195,42 @@ class MarketplaceRegistration(Construct):
             access_log_group=self.access_log_group,
         )
         self._alarms = RegistrationAlarms(self, "Alarms", registration=self, actions=alarm_actions).alarms
-        self._acknowledge()
 
-    def _add_routes(self) -> apigwv2.HttpRoute:
+    def _add_routes(self) -> None:
         integration = HttpLambdaIntegration("Resolver", self.resolver, scope_permission_to_route=False)
-        self._register_routes = self._api.add_routes(
+        open_routes = self._api.add_routes(
             path="/register", methods=[apigwv2.HttpMethod.GET, apigwv2.HttpMethod.POST], integration=integration
         )
-        (claim_route,) = self._api.add_routes(
-            path="/claim",
-            methods=[apigwv2.HttpMethod.POST],
-            integration=integration,
-            authorizer=HttpIamAuthorizer(),
+        for route in open_routes:
+            Validations.of(route).acknowledge(
+                Acknowledgment(
+                    id="AwsSolutions::AwsSolutions-APIG4",
+                    reason="A buyer's browser comes from AWS Marketplace without credentials; the token authenticates.",
+                )
+            )
+        self._api.add_routes(
+            path="/claim", methods=[apigwv2.HttpMethod.POST], integration=integration, authorizer=HttpIamAuthorizer()
         )
-        return claim_route
 
     def _grant(self, seller_role: iam.IRole | None, encryption_key: kms.IKey | None) -> None:
         self.table.grant(self.resolver, "dynamodb:GetItem", "dynamodb:UpdateItem")
         self.claims_table.grant(self.resolver, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
         if encryption_key:
-            encryption_key.grant_encrypt_decrypt(self.resolver)
+            # CDK's own grant names these with wildcards.
+            encryption_key.grant(
+                self.resolver,
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            )
         if seller_role:
             seller_role.grant_assume_role(self.grant_principal)
         else:
             grant_resolve_customer(self, self._role)
-
-    def _acknowledge(self) -> None:
-        """Say, where it applies, why a rule of cdk-nag's AwsSolutions pack does not."""
-        for route in self._register_routes:
-            Validations.of(route).acknowledge(
-                Acknowledgment(
-                    id="AwsSolutions-APIG4",
-                    reason="A buyer's browser comes from AWS Marketplace without credentials; the token authenticates.",
-                )
-            )
 
     @property
     def fulfillment_url(self) -> str:
@@ -287,7 +289,11 @@ class MarketplaceRegistration(Construct):
 
     def grant_claim(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let the product's backend exchange codes at ``claim_url``."""
-        return self._claim_route.grant_invoke(grantee)
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["execute-api:Invoke"],
+            resource_arns=[self._api.arn_for_execute_api("POST", "/claim", "$default")],
+        )
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let the grantee read the registrations, and decrypt them where the table's key asks for that."""

@@ -21,7 +21,7 @@ def grant_resolve_customer(scope: Construct, role: iam.IRole) -> None:
     )
     Validations.of(policy).acknowledge(
         Acknowledgment(
-            id="AwsSolutions-IAM5[Resource::*]",
+            id="AwsSolutions::AwsSolutions-IAM5[Resource::*]",
             reason="aws-marketplace:ResolveCustomer has no resource types: the wildcard is the one resource it takes.",
         )
     )

@@ -1,0 +1,63 @@
+"""The two stacks that are looked at: as little as possible, and everything at once."""
+
+from __future__ import annotations
+
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_apigatewayv2 as apigwv2
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+
+from constructs_lib import MarketplaceRegistration
+
+PRODUCT = "a290sds6en72spp3ph4q890es"
+LANDING_PAGE = "https://app.example.com/signup"
+
+
+def minimal(app: App) -> Stack:
+    stack = Stack(app, "Minimal")
+    MarketplaceRegistration(stack, "Registration", products={PRODUCT: LANDING_PAGE})
+    return stack
+
+
+def full(app: App) -> Stack:
+    stack = Stack(app, "Full", env=Environment(account="111122223333", region="eu-west-1"))
+    topic = sns.Topic(stack, "Pager", enforce_ssl=True, master_key=kms.Alias.from_alias_name(stack, "Sns", "alias/sns"))
+    domain = apigwv2.DomainName(
+        stack,
+        "Domain",
+        domain_name="marketplace.example.com",
+        certificate=acm.Certificate.from_certificate_arn(
+            stack, "Certificate", "arn:aws:acm:eu-west-1:111122223333:certificate/1"
+        ),
+    )
+    registration = MarketplaceRegistration(
+        stack,
+        "Registration",
+        products={PRODUCT: LANDING_PAGE, "b290sds6en72spp3ph4q890es": "https://b.example.com/?from=aws"},
+        seller_role=iam.Role.from_role_arn(stack, "SellerRole", "arn:aws:iam::444455556666:role/seller"),
+        seller_role_external_id="external-id",
+        marketplace_region="us-west-2",
+        encryption_key=kms.Key(stack, "Key", enable_key_rotation=True),
+        domain=apigwv2.DomainMappingOptions(domain_name=domain, mapping_key="aws"),
+        throttle=apigwv2.ThrottleSettings(rate_limit=5, burst_limit=7),
+        claim_ttl=Duration.minutes(3),
+        support_url="mailto:support@example.com",
+        login_url="https://app.example.com/login",
+        alarm_actions=[cloudwatch_actions.SnsAction(topic)],
+        log_retention=logs.RetentionDays.TWO_YEARS,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    backend = lambda_.Function.from_function_attributes(
+        stack,
+        "Backend",
+        function_arn="arn:aws:lambda:eu-west-1:111122223333:function:backend",
+        role=iam.Role.from_role_arn(stack, "BackendRole", "arn:aws:iam::111122223333:role/backend"),
+    )
+    registration.grant_claim(backend)
+    registration.grant_read(backend)
+    return stack
