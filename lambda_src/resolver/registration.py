@@ -127,7 +127,7 @@ def _timed(line: LogLine, call: str) -> Iterator[None]:
 
 
 def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def _with_code(landing_page: str, code: str) -> str:

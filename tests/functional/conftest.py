@@ -30,10 +30,18 @@ REGION = "eu-west-1"
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def asset(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    given: Path | None = pytestconfig.getoption("--asset")
+    if given:
+        return given
     folder = tmp_path_factory.mktemp("asset")
     write_resolver_asset(folder)
-    return folder / "models"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def models(asset: Path) -> Path:
+    return asset / "models"
 
 
 @pytest.fixture(scope="session")
