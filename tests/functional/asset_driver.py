@@ -1,0 +1,38 @@
+"""Runs the asset as Lambda does, with every log there is turned on; events come in and responses go out by line.
+
+It is started in the asset's folder by test_secrets, as a process of its own: what it prints is what could be logged.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+
+import boto3
+
+from resolver.main import handler
+
+boto3.set_stream_logger("")
+for name in ("botocore", "urllib3", "resolver"):
+    logging.getLogger(name).setLevel(logging.DEBUG)
+if "--let-debug-through" in sys.argv:
+    logging.disable(logging.NOTSET)
+
+
+class Everything(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{super().format(record)} {vars(record)}"
+
+
+for log_handler in logging.getLogger().handlers:
+    log_handler.setFormatter(Everything())
+
+for event in sys.stdin:
+    try:
+        response = handler(json.loads(event), None)
+    except Exception:  # noqa: BLE001 - as the runtime does: whatever it is, it is printed
+        traceback.print_exc()
+        response = None
+    print(json.dumps(response), flush=True)  # noqa: T201 - the way back to the test
