@@ -57,7 +57,7 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 	$(PIN) --group pyproject.toml:old-sdk --output-file requirements/old-sdk.txt
 
 clean: ## remove everything that make wrote
-	rm -rf .venv .local-aws .old-sdk node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .local-aws .old-sdk node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/.installed: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'

@@ -185,7 +185,7 @@ class MarketplaceRegistration(Construct):
         self._root_url = self._stage.domain_url if domain else self._stage.url
         self._add_routes()
 
-        self._grant(seller_role, encryption_key)
+        self._grant(seller_role)
 
         self._outcomes = OutcomeMetrics(
             self,
@@ -212,21 +212,22 @@ class MarketplaceRegistration(Construct):
             path="/claim", methods=[apigwv2.HttpMethod.POST], integration=integration, authorizer=HttpIamAuthorizer()
         )
 
-    def _grant(self, seller_role: iam.IRole | None, encryption_key: kms.IKey | None) -> None:
+    def _grant(self, seller_role: iam.IRole | None) -> None:
         self.table.grant(self.resolver, "dynamodb:GetItem", "dynamodb:UpdateItem")
         self.claims_table.grant(self.resolver, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
-        if encryption_key:
-            # CDK's own grant names these with wildcards.
-            encryption_key.grant(
-                self.resolver,
-                "kms:Decrypt",
-                "kms:DescribeKey",
-                "kms:Encrypt",
-                "kms:GenerateDataKey",
-                "kms:GenerateDataKeyWithoutPlaintext",
-                "kms:ReEncryptFrom",
-                "kms:ReEncryptTo",
-            )
+        for table in (self.table, self.claims_table):
+            if table.encryption_key:
+                # CDK's own grant names these with wildcards.
+                table.encryption_key.grant(
+                    self.resolver,
+                    "kms:Decrypt",
+                    "kms:DescribeKey",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey",
+                    "kms:GenerateDataKeyWithoutPlaintext",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                )
         if seller_role:
             seller_role.grant_assume_role(self.grant_principal)
         else:
@@ -405,8 +406,11 @@ def _is_plain(url: str) -> bool:
 def _validate_claim_ttl(claim_ttl: Duration) -> None:
     if claim_ttl.is_unresolved():
         return
-    if not 1 <= claim_ttl.to_seconds(integral=False) <= _MAX_CLAIM_TTL.to_seconds():
-        raise ValueError(f"claim_ttl: must be from 1 second to 1 hour, got {claim_ttl.to_human_string()}")
+    seconds = claim_ttl.to_seconds(integral=False)
+    if not (1 <= seconds <= _MAX_CLAIM_TTL.to_seconds() and seconds == int(seconds)):
+        raise ValueError(
+            f"claim_ttl: must be whole seconds, from 1 second to 1 hour, got {claim_ttl.to_human_string()}"
+        )
 
 
 def _validate_marketplace_region(region: str) -> None:

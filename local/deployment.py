@@ -65,7 +65,7 @@ class Deployment:
         iam, sts = self.aws.client("iam"), self.aws.client("sts")
         trust = _policy("sts:AssumeRole", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})
         role = iam.create_role(RoleName="product-backend", AssumeRolePolicyDocument=trust)["Role"]
-        route = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self.api_id}/*/POST/claim"
+        route = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self.api_id}/$default/POST/claim"
         iam.put_role_policy(
             RoleName=role["RoleName"],
             PolicyName="claim",

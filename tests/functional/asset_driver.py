@@ -30,9 +30,9 @@ for log_handler in logging.getLogger().handlers:
     log_handler.setFormatter(Everything())
 
 for event in sys.stdin:
+    response = None
     try:
         response = handler(json.loads(event), None)
     except Exception:  # noqa: BLE001 - as the runtime does: whatever it is, it is printed
         traceback.print_exc()
-        response = None
     print(json.dumps(response), flush=True)  # noqa: T201 - the way back to the test

@@ -18,7 +18,7 @@ from tests.events import BROWSER, JSON_CALLER, form_event, http_event, json_even
 from tests.functional.conftest import LANDING_PAGE, PRODUCT, REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from constructs_lib.testing import MarketplaceStandIn
     from tests.functional.conftest import Tables
@@ -46,7 +46,7 @@ class Asset:
 
 
 @contextmanager
-def running(asset: Path, log: Path, environment: dict[str, str], *options: str) -> Iterator[Asset]:
+def running(log: Path, environment: dict[str, str], *options: str) -> Iterator[Asset]:
     driver = Path(__file__).with_name("asset_driver.py")
     with (
         log.open("w") as stderr,
@@ -101,7 +101,7 @@ def drive(asset: Asset, marketplace: MarketplaceStandIn, tables: Tables) -> tupl
         responses.append(response)
         if location is None:
             return None
-        code = parse_qs(urlsplit(location).query)["registration_code"][0]
+        code: str = parse_qs(urlsplit(location).query)["registration_code"][0]
         secrets.add(code)
         return code
 
@@ -115,7 +115,7 @@ def drive(asset: Asset, marketplace: MarketplaceStandIn, tables: Tables) -> tupl
         register(marketplace.mint(MarketplaceCustomer.legacy(PRODUCT)), caller)
         register(marketplace.mint(MarketplaceCustomer.licensed("somebody-elses")), caller)
         register("forged-token-that-marketplace-does-not-know", caller)
-        for inject in (
+        faults: list[Callable[[], None]] = [
             lambda: marketplace.throttle(times=3),
             lambda: marketplace.fail(times=3),
             lambda: marketplace.close_connection(times=3),
@@ -123,19 +123,16 @@ def drive(asset: Asset, marketplace: MarketplaceStandIn, tables: Tables) -> tupl
             lambda: marketplace.refuse(code="DisabledApiException"),
             lambda: marketplace.answer({}),
             lambda: marketplace.throttle(times=1),
-        ):
+        ]
+        for inject in faults:
             inject()
             register(marketplace.mint(customer), caller)
             marketplace.clear_faults()
     for body, content_type in (("{", "application/json"), ("x", "text/plain"), ("x" * 9000, "application/json")):
-        responses.append(
-            asset(
-                http_event(
-                    "POST /register", headers={"content-type": content_type}, body=body + marketplace.mint(customer)
-                )
-            )
-            or {}
-        )
+        token = marketplace.mint(customer)
+        secrets.add(token)
+        event = http_event("POST /register", headers={"content-type": content_type}, body=body + token)
+        responses.append(asset(event) or {})
     # A store that is gone, and an event that nobody foresaw.
     code = register(marketplace.mint(customer), BROWSER)
     tables.client.delete_table(TableName=tables.claims)
@@ -152,9 +149,9 @@ def spellings(secret: str) -> set[str]:
 
 
 def test_no_secret_is_printed_answered_or_stored_with_every_log_turned_on(
-    asset: Path, environment: dict[str, str], marketplace: MarketplaceStandIn, tables: Tables, tmp_path: Path
+    environment: dict[str, str], marketplace: MarketplaceStandIn, tables: Tables, tmp_path: Path
 ) -> None:
-    with running(asset, tmp_path / "log", environment) as resolver:
+    with running(tmp_path / "log", environment) as resolver:
         secrets, responses = drive(resolver, marketplace, tables)
     printed = resolver.printed()
 
@@ -171,11 +168,11 @@ def test_no_secret_is_printed_answered_or_stored_with_every_log_turned_on(
 
 
 def test_botocore_would_print_the_token_if_it_were_let(
-    asset: Path, environment: dict[str, str], marketplace: MarketplaceStandIn, tmp_path: Path
+    environment: dict[str, str], marketplace: MarketplaceStandIn, tmp_path: Path
 ) -> None:
     token = marketplace.mint(MarketplaceCustomer.licensed(PRODUCT))
 
-    with running(asset, tmp_path / "log", environment, "--let-debug-through") as resolver:
+    with running(tmp_path / "log", environment, "--let-debug-through") as resolver:
         resolver(form_event({TOKEN_FIELD: token}))
 
     assert token in resolver.printed()

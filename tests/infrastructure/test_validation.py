@@ -34,8 +34,12 @@ from tests.infrastructure.stacks import LANDING_PAGE, PRODUCT
             "support_url: must be an https or mailto URL, got 'javascript:alert(1)'",
         ),
         ({"login_url": "app.example.com"}, "login_url: must be an https or mailto URL, got 'app.example.com'"),
-        ({"claim_ttl": Duration.hours(2)}, "claim_ttl: must be from 1 second to 1 hour, got 2 hours"),
-        ({"claim_ttl": Duration.millis(5)}, "claim_ttl: must be from 1 second to 1 hour, got 5 millis"),
+        ({"claim_ttl": Duration.hours(2)}, "claim_ttl: must be whole seconds, from 1 second to 1 hour, got 2 hours"),
+        ({"claim_ttl": Duration.millis(5)}, "claim_ttl: must be whole seconds, from 1 second to 1 hour, got 5 millis"),
+        (
+            {"claim_ttl": Duration.millis(1500)},
+            "claim_ttl: must be whole seconds, from 1 second to 1 hour, got 1 second 500 millis",
+        ),
         (
             {"seller_role_external_id": "id"},
             "seller_role_external_id: is valid only with seller_role, got no seller_role",
