@@ -270,7 +270,7 @@ class LocalAws:
 
     def _cdk(self, command: str, options: Sequence[str], cwd: Path) -> None:
         line = ["cdk", command, *options, "--no-notices", "--no-color"]
-        done = subprocess.run(
+        with subprocess.Popen(
             line,
             cwd=cwd,
             env=self.environment(),
@@ -279,12 +279,19 @@ class LocalAws:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            check=False,
-        )
+            start_new_session=True,
+        ) as process:
+            try:
+                output, _ = process.communicate()
+            except BaseException:
+                # Ended alone, it would leave behind the app that it runs, writing into a folder that is to be removed.
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                raise
         with self.log.open("a", encoding="utf-8") as log:
-            log.write(done.stdout)
-        if done.returncode:
-            raise LocalAwsError(f"{shlex.join(line)} failed with {done.returncode}:\n{done.stdout}")
+            log.write(output)
+        if process.returncode:
+            raise LocalAwsError(f"{shlex.join(line)} failed with {process.returncode}:\n{output}")
 
 
 def _is_foreign(name: str) -> bool:
