@@ -35,7 +35,7 @@ check: $(INSTALLED) ## format, lint, types, layers
 	ruff format --check
 	ruff check
 	mypy
-	lint-imports
+	PYTHONPATH=lambda_src lint-imports
 
 format: $(INSTALLED) ## rewrite the sources as check wants them
 	ruff check --fix

@@ -7,7 +7,7 @@ import pytest
 from local.deployment import deployed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from local.deployment import Deployment
 
@@ -16,3 +16,12 @@ if TYPE_CHECKING:
 def deployment() -> Iterator[Deployment]:
     with deployed() as deployment:
         yield deployment
+
+
+def keys_of(credentials: Mapping[str, str]) -> dict[str, str]:
+    """Return STS's credentials under boto3's names."""
+    return {
+        "aws_access_key_id": credentials["AccessKeyId"],
+        "aws_secret_access_key": credentials["SecretAccessKey"],
+        "aws_session_token": credentials["SessionToken"],
+    }

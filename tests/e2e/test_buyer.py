@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from constructs_lib.testing import MarketplaceCustomer
 from local.deployment import PRODUCT_CODE, registration_code
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from local.deployment import Deployment
 
 
@@ -105,17 +107,44 @@ def test_a_claim_without_a_signature_is_refused_before_the_resolver(deployment: 
     assert answer.status_code == 403
 
 
-def test_the_claimant_may_nothing_but_claim(deployment: Deployment) -> None:
-    with pytest.raises(ClientError, match="AccessDenied"):
-        deployment.aws.client("dynamodb", **_keys(deployment)).scan(TableName=deployment.table_name)
+CASES = {
+    "forged": (400, "token_invalid"),
+    "throttled": (503, "marketplace_throttled"),
+    "failing": (503, "marketplace_unavailable"),
+    "slow": (503, "marketplace_unavailable"),
+    "denied": (500, "marketplace_refused"),
+}
 
 
-def _keys(deployment: Deployment) -> dict[str, str]:
-    credentials = deployment.backend.get_credentials()
-    assert credentials is not None
-    keys = credentials.get_frozen_credentials()
-    return {
-        "aws_access_key_id": str(keys.access_key),
-        "aws_secret_access_key": str(keys.secret_key),
-        "aws_session_token": str(keys.token),
+@pytest.mark.parametrize("case", CASES)
+def test_a_fault_has_its_answer_on_aws_too_and_never_ends_in_a_time_out(deployment: Deployment, case: str) -> None:
+    marketplace = deployment.marketplace
+    form = marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE))
+    faults: dict[str, Callable[[], None]] = {
+        "forged": lambda: form.update({"x-amzn-marketplace-token": "forged"}),
+        "throttled": lambda: marketplace.throttle(times=3),
+        "failing": lambda: marketplace.fail(times=3),
+        "slow": lambda: marketplace.slow_down(10, times=3),
+        "denied": marketplace.refuse,
     }
+    faults[case]()
+
+    answer = deployment.http.post(
+        deployment.fulfillment_url, data=form, headers={"Accept": "application/json"}, timeout=60
+    )
+
+    marketplace.clear_faults()
+    assert (answer.status_code, answer.json()["outcome"]) == CASES[case]
+    assert ("Retry-After" in answer.headers) == (answer.status_code == 503)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_sixteen_takers_at_once_and_one_gets_it(deployment: Deployment) -> None:
+    answer = deployment.set_up_account(deployment.marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE)))
+    code = registration_code(answer.headers["Location"])
+
+    with ThreadPoolExecutor(16) as takers:
+        statuses = sorted(claim.status_code for claim in takers.map(deployment.claim, [code] * 16))
+
+    assert statuses == [200] + [404] * 15

@@ -127,17 +127,15 @@ def settings(tables: Tables) -> Settings:
 
 
 @pytest.fixture
-def resolver(
-    settings: Settings,
-    models: Path,
-    marketplace: MarketplaceStandIn,
-    dynamodb_url: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Handler:
+def endpoints(marketplace: MarketplaceStandIn, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_MARKETPLACE_METERING", marketplace.endpoint_url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
     # The SDK waits up to a second between two tries.
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+
+
+@pytest.fixture
+def resolver(endpoints: None, settings: Settings, models: Path) -> Handler:  # noqa: ARG001 - sets the environment
     return compose(settings, models=models)
 
 

@@ -14,6 +14,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
 from constructs_lib import MarketplaceRegistration, MarketplaceSellerRole
+from constructs_lib.resolver_asset import OPERATIONS
 from resolver import composition, store
 from resolver.settings import Settings
 from tests.infrastructure.stacks import LANDING_PAGE, PRODUCT
@@ -88,6 +89,27 @@ def test_the_resolver_may_do_what_it_does_and_nothing_else(minimal_template: Tem
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
         ],
     }
+
+
+def test_no_action_is_granted_that_the_resolver_has_no_model_to_call(
+    minimal_template: Template, full_template: Template
+) -> None:
+    prefixes = {"dynamodb": "dynamodb", "meteringmarketplace": "aws-marketplace", "sts": "sts"}
+    callable_ = {f"{prefixes[service]}:{name}" for service, names in OPERATIONS.items() for name in names}
+
+    granted = {
+        action
+        for template in (minimal_template, full_template)
+        for statement in statements(template)
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+
+    # Lambda writes the log, DynamoDB uses the key, both in the role's name; the rest are the full stack's backend's.
+    others = ("logs:", "kms:", "execute-api:")
+    readers = {action for action in granted if action.startswith("dynamodb:")} - callable_
+    assert {a for a in granted if not a.startswith(others)} - readers == callable_
+    verbs = ("Get", "BatchGet", "Query", "Scan", "Describe", "ConditionCheck")
+    assert all(action.removeprefix("dynamodb:").startswith(verbs) for action in readers)
 
 
 @pytest.mark.parametrize("template", ["minimal_template", "full_template"])

@@ -1,0 +1,27 @@
+"""Both sides of a product that runs in another account than the one that published it, for a test to deploy."""
+
+from aws_cdk import App, CfnOutput, Stack
+from aws_cdk import aws_iam as iam
+
+from constructs_lib import MarketplaceRegistration, MarketplaceSellerRole
+
+PRODUCT = "a290sds6en72spp3ph4q890es"
+LANDING_PAGE = "https://app.example.com/signup"
+
+app = App()
+publisher = Stack(app, "Publisher")
+seller = MarketplaceSellerRole(
+    publisher, "Seller", trusted=iam.AccountPrincipal(publisher.account), external_id="right"
+)
+for name, external_id in {"Product": "right", "Misled": "wrong"}.items():
+    stack = Stack(app, name)
+    registration = MarketplaceRegistration(
+        stack,
+        "Registration",
+        products={PRODUCT: LANDING_PAGE},
+        seller_role=seller.role,
+        seller_role_external_id=external_id,
+    )
+    CfnOutput(stack, "ApiId", value=registration.api.api_id)
+    CfnOutput(stack, "TableName", value=registration.table.table_name)
+app.synth()
