@@ -33,6 +33,7 @@ def test_a_code_is_exchanged_for_the_registration_once(
     response = claim(resolver, code)
 
     assert response["statusCode"] == 200
+    assert response["headers"]["Cache-Control"] == "no-store"
     registration = tables.registration()
     del registration["ProductLicense"]
     assert json.loads(response["body"]) == registration

@@ -8,8 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.config import Config
 
 from constructs_lib.testing import MarketplaceCustomer
+from resolver import composition
 from resolver.handler import ANSWERS
 from resolver.pages import CONTENT_SECURITY_POLICY
 from tests.events import BROWSER, JSON_CALLER, REQUEST_ID, form_event
@@ -17,9 +19,11 @@ from tests.functional.conftest import PRODUCT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from constructs_lib.testing import MarketplaceStandIn
     from resolver.handler import Handler
+    from resolver.settings import Settings
     from tests.functional.conftest import Tables
 
 Form = dict[str, str]
@@ -131,6 +135,27 @@ def test_a_registration_is_private_too(
     response = resolver(form_event(marketplace.form(licensed)), None)
 
     assert_private(response["headers"])
+
+
+def test_a_slow_marketplace_is_answered_before_the_functions_time_is_up(
+    endpoints: None,  # noqa: ARG001 - sets the environment
+    settings: Settings,
+    models: Path,
+    marketplace: MarketplaceStandIn,
+    licensed: MarketplaceCustomer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    brief = Config(connect_timeout=1, read_timeout=0.1, retries={"mode": "standard", "total_max_attempts": 3})
+    monkeypatch.setattr(composition, "MARKETPLACE", brief)
+    resolver = composition.compose(settings, models=models)
+    marketplace.slow_down(5, times=3)
+
+    response = resolver(form_event(marketplace.form(licensed), **JSON_CALLER), None)
+
+    assert response["statusCode"] == 503
+    assert json.loads(response["body"])["outcome"] == "marketplace_unavailable"
+    assert response["headers"]["Retry-After"] == "5"
+    assert len(marketplace.calls) == 3
 
 
 @pytest.mark.parametrize("fault", ["throttle", "fail", "close_connection"])

@@ -84,8 +84,8 @@ def environment(asset: Path, tables: Tables, marketplace: MarketplaceStandIn, dy
     }
 
 
-def drive(asset: Asset, marketplace: MarketplaceStandIn, tables: Tables) -> tuple[set[str], list[dict[str, Any]]]:
-    """Go every way there is, and return the secrets that went along and the responses."""
+def drive(asset: Asset, marketplace: MarketplaceStandIn, tables: Tables) -> tuple[set[str], list[dict[str, Any]], str]:
+    """Go every way there is, and return the secrets that went along, the responses and what was stored."""
     customer = MarketplaceCustomer.licensed(PRODUCT)
     secrets: set[str] = set()
     responses: list[dict[str, Any]] = []
@@ -135,13 +135,14 @@ def drive(asset: Asset, marketplace: MarketplaceStandIn, tables: Tables) -> tupl
         responses.append(asset(event) or {})
     # A store that is gone, and an event that nobody foresaw.
     code = register(marketplace.mint(customer), BROWSER)
+    stored = json.dumps([tables.items(tables.claims), tables.items(tables.registrations)])
     tables.client.delete_table(TableName=tables.claims)
     claim(code)
     register(marketplace.mint(customer), BROWSER)
     token = marketplace.mint(customer)
     secrets.add(token)
     assert asset({**form_event({TOKEN_FIELD: token}), "requestContext": {}}) is None
-    return secrets, responses
+    return secrets, responses, stored
 
 
 def spellings(secret: str) -> set[str]:
@@ -152,12 +153,12 @@ def test_no_secret_is_printed_answered_or_stored_with_every_log_turned_on(
     environment: dict[str, str], marketplace: MarketplaceStandIn, tables: Tables, tmp_path: Path
 ) -> None:
     with running(tmp_path / "log", environment) as resolver:
-        secrets, responses = drive(resolver, marketplace, tables)
+        secrets, responses, stored = drive(resolver, marketplace, tables)
     printed = resolver.printed()
 
     assert len(secrets) > 20
     assert {response["statusCode"] for response in responses} == {200, 303, 400, 403, 413, 415, 500, 503}
-    stored = json.dumps(tables.items(tables.registrations))
+    assert "CodeHash" in stored
     for secret in secrets:
         for spelling in spellings(secret):
             assert spelling not in printed

@@ -265,6 +265,13 @@ def test_two_registrations_in_one_stack_share_neither_ids_nor_figures() -> None:
     assert len(figures) == len(filters)
 
 
+def test_metrics_count_and_carry_nothing_of_a_request(minimal_template: Template) -> None:
+    for metric_filter in minimal_template.find_resources("AWS::Logs::MetricFilter").values():
+        for transformation in metric_filter["Properties"]["MetricTransformations"]:
+            assert transformation["MetricValue"] == "1"
+            assert "Dimensions" not in transformation
+
+
 def test_nothing_has_a_physical_name(minimal_template: Template) -> None:
     named = {"TableName", "FunctionName", "RoleName", "LogGroupName", "AlarmName"}
     for resource in minimal_template.to_json()["Resources"].values():
