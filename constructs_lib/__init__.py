@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from constructs_lib.marketplace_registration import MarketplaceRegistration
     from constructs_lib.marketplace_seller_role import MarketplaceSellerRole
+    from constructs_lib.registration_alarms import AlarmName, AlarmSettings
 
-__all__ = ["MarketplaceRegistration", "MarketplaceSellerRole"]
+__all__ = ["AlarmName", "AlarmSettings", "MarketplaceRegistration", "MarketplaceSellerRole"]
 
-_MODULES = {"MarketplaceRegistration": "marketplace_registration", "MarketplaceSellerRole": "marketplace_seller_role"}
+_MODULES = {
+    "AlarmName": "registration_alarms",
+    "AlarmSettings": "registration_alarms",
+    "MarketplaceRegistration": "marketplace_registration",
+    "MarketplaceSellerRole": "marketplace_seller_role",
+}
 
 
 def __getattr__(name: str) -> object:

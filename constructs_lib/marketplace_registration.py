@@ -19,7 +19,7 @@ from constructs import Construct
 
 from constructs_lib.marketplace_seller_role import grant_resolve_customer
 from constructs_lib.outcome_metrics import OutcomeMetrics
-from constructs_lib.registration_alarms import RegistrationAlarms
+from constructs_lib.registration_alarms import ALARM_NAMES, AlarmName, AlarmSettings, RegistrationAlarms
 from constructs_lib.registration_store import RegistrationStore
 from constructs_lib.resolver_function import ResolverFunction
 
@@ -100,6 +100,8 @@ class MarketplaceRegistration(Construct):
         support_url: https or mailto link on the pages that a buyer may see; by default none.
         login_url: https or mailto link on the pages that a buyer may see; by default none.
         alarm_actions: what every alarm does; by default nothing.
+        alarm_settings: alarm's name to what is changed of it, or to None to leave it out; by default all are made as
+            ``docs/runbook.md`` says.
         log_retention: how long logs are kept; by default the year that Marketplace asks of sellers.
         removal_policy: of the registrations table and the logs; by default they are retained, and the table is
             protected against deletion too.
@@ -125,6 +127,7 @@ class MarketplaceRegistration(Construct):
         support_url: str | None = None,
         login_url: str | None = None,
         alarm_actions: Sequence[cloudwatch.IAlarmAction] = (),
+        alarm_settings: Mapping[AlarmName, AlarmSettings | None] | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
@@ -135,6 +138,7 @@ class MarketplaceRegistration(Construct):
         _validate_marketplace_region(marketplace_region)
         _validate_url("support_url:", support_url, "https", "mailto")
         _validate_url("login_url:", login_url, "https", "mailto")
+        _validate_alarm_settings(alarm_settings or {})
         if seller_role_external_id is not None and seller_role is None:
             raise ValueError("seller_role_external_id: is valid only with seller_role, got no seller_role")
 
@@ -194,7 +198,9 @@ class MarketplaceRegistration(Construct):
             resolver_log_group=self.log_group,
             access_log_group=self.access_log_group,
         )
-        self._alarms = RegistrationAlarms(self, "Alarms", registration=self, actions=alarm_actions).alarms
+        self._alarms = RegistrationAlarms(
+            self, "Alarms", registration=self, actions=alarm_actions, settings=alarm_settings or {}
+        ).alarms
 
     def _add_routes(self) -> None:
         integration = HttpLambdaIntegration("Resolver", self.resolver, scope_permission_to_route=False)
@@ -279,7 +285,7 @@ class MarketplaceRegistration(Construct):
         return self._access_log_group
 
     @property
-    def alarms(self) -> Mapping[str, cloudwatch.Alarm]:
+    def alarms(self) -> Mapping[AlarmName, cloudwatch.Alarm]:
         """The alarms by name."""
         return self._alarms
 
@@ -303,6 +309,46 @@ class MarketplaceRegistration(Construct):
     def metric_registrations(self, **options: Any) -> cloudwatch.Metric:
         """Return the sum of the registrations, first and repeated; ``options`` are CDK's MetricOptions."""
         return self._outcomes.metric("Registrations", **options)
+
+    def metric_claims(self, **options: Any) -> cloudwatch.Metric:
+        """Return the sum of the codes that were exchanged; ``options`` are CDK's MetricOptions."""
+        return self._outcomes.metric("Claims", **options)
+
+    def metric_bad_requests(self, **options: Any) -> cloudwatch.Metric:
+        """Return the sum of the requests without a token, or that could not be read."""
+        return self._outcomes.metric("BadRequests", **options)
+
+    def metric_tokens_refused(self, **options: Any) -> cloudwatch.Metric:
+        """Return the sum of the tokens that Marketplace did not know or that had expired."""
+        return self._outcomes.metric("TokensRefused", **options)
+
+    def metric_products_refused(self, **options: Any) -> cloudwatch.Metric:
+        """Return the sum of the tokens for products that are not in ``products``."""
+        return self._outcomes.metric("ProductsRefused", **options)
+
+    def metric_claims_refused(self, **options: Any) -> cloudwatch.Metric:
+        """Return the sum of the codes that were unknown, used or expired."""
+        return self._outcomes.metric("ClaimsRefused", **options)
+
+    def metric_marketplace_time(self, **options: Any) -> cloudwatch.Metric:
+        """Return the 99th percentile of the time that ResolveCustomer took with its retries, in milliseconds."""
+        return self._outcomes.metric("MarketplaceTime", **{"statistic": cloudwatch.Stats.p(99), **options})
+
+    def metric_store_time(self, **options: Any) -> cloudwatch.Metric:
+        """Return the 99th percentile of the time that the write of a registration took, in milliseconds."""
+        return self._outcomes.metric("StoreTime", **{"statistic": cloudwatch.Stats.p(99), **options})
+
+    def metric_resolver_duration(self, **options: Any) -> cloudwatch.Metric:
+        """Return the 99th percentile of the resolver's time for a request, in milliseconds."""
+        return self._resolver.metric_duration(**{"statistic": cloudwatch.Stats.p(99), **options})
+
+    def metric_registrations_system_errors(self, operation: str, **options: Any) -> cloudwatch.Metric:
+        """Return the sum of DynamoDB's own failures at the registrations, by operation such as ``UpdateItem``."""
+        return _system_errors(self._table, operation, options)
+
+    def metric_claims_system_errors(self, operation: str, **options: Any) -> cloudwatch.Metric:
+        """Return the sum of DynamoDB's own failures at the claims, by operation such as ``PutItem``."""
+        return _system_errors(self._claims_table, operation, options)
 
     def metric_marketplace_throttled(self, **options: Any) -> cloudwatch.Metric:
         """Return the sum of the registrations that Marketplace throttled beyond the SDK's retries."""
@@ -355,6 +401,17 @@ class MarketplaceRegistration(Construct):
 
 def _throttled(table: dynamodb.ITableV2, kind: str, options: Mapping[str, Any]) -> cloudwatch.Metric:
     return table.metric(f"{kind}ThrottleEvents", **{"statistic": cloudwatch.Stats.SUM, **options})
+
+
+def _system_errors(table: dynamodb.ITableV2, operation: str, options: Mapping[str, Any]) -> cloudwatch.Metric:
+    # The metric has no figure for all operations together. CDK's own method would add them up in an expression, and
+    # refuses a table that it did not make.
+    return cloudwatch.Metric(
+        namespace="AWS/DynamoDB",
+        metric_name="SystemErrors",
+        dimensions_map={"TableName": table.table_name, "Operation": operation},
+        **{"statistic": cloudwatch.Stats.SUM, **options},
+    )
 
 
 def _let_logs_use(key: kms.IKey, stack: Stack) -> None:
@@ -417,3 +474,9 @@ def _validate_marketplace_region(region: str) -> None:
     if Token.is_unresolved(region) or region in MARKETPLACE_REGIONS:
         return
     raise ValueError(f"marketplace_region: must be one of {', '.join(sorted(MARKETPLACE_REGIONS))}, got {region!r}")
+
+
+def _validate_alarm_settings(settings: Mapping[AlarmName, AlarmSettings | None]) -> None:
+    for name in settings:
+        if name not in ALARM_NAMES:
+            raise ValueError(f"alarm_settings: an alarm must be one of {', '.join(ALARM_NAMES)}, got {name!r}")

@@ -16,6 +16,11 @@ _TOO_MANY_REQUESTS = "429"
 
 OUTCOMES: Mapping[str, tuple[str, ...]] = {
     "Registrations": ("registered", "registered_again"),
+    "Claims": ("claimed",),
+    "BadRequests": ("bad_request",),
+    "TokensRefused": ("token_invalid", "token_expired"),
+    "ProductsRefused": ("product_refused",),
+    "ClaimsRefused": ("claim_refused",),
     "MarketplaceThrottled": ("marketplace_throttled",),
     "MarketplaceUnavailable": ("marketplace_unavailable",),
     "MarketplaceRefused": ("marketplace_refused",),
@@ -23,9 +28,12 @@ OUTCOMES: Mapping[str, tuple[str, ...]] = {
 }
 """Metric name to the outcomes of the resolver's log line that it counts."""
 
+TIMES: Mapping[str, str] = {"MarketplaceTime": "resolve_customer_ms", "StoreTime": "write_registration_ms"}
+"""Metric name to the field of the resolver's log line that it takes, in milliseconds."""
+
 
 class OutcomeMetrics(Construct):
-    """Counts outcomes in the resolver's log and throttled requests in the access log.
+    """Counts outcomes and takes times in the resolver's log, and counts throttled requests in the access log.
 
     Args:
         namespace: tells one registration's figures from another's.
@@ -44,30 +52,28 @@ class OutcomeMetrics(Construct):
         access_log_group: logs.ILogGroup,
     ) -> None:
         super().__init__(scope, construct_id)
-        patterns: dict[str, tuple[logs.ILogGroup, logs.IFilterPattern]] = {
-            name: (
-                resolver_log_group,
-                logs.FilterPattern.any(*(logs.FilterPattern.string_value("$.outcome", "=", o) for o in outcomes)),
-            )
-            for name, outcomes in OUTCOMES.items()
-        }
-        patterns["ApiThrottled"] = (
-            access_log_group,
-            logs.FilterPattern.string_value("$.status", "=", _TOO_MANY_REQUESTS),
+        self._filters: dict[str, logs.MetricFilter] = {}
+        for name, outcomes in OUTCOMES.items():
+            patterns = (logs.FilterPattern.string_value("$.outcome", "=", outcome) for outcome in outcomes)
+            self._add(name, namespace, resolver_log_group, logs.FilterPattern.any(*patterns))
+        for name, field in TIMES.items():
+            self._add(name, namespace, resolver_log_group, logs.FilterPattern.exists(f"$.{field}"), f"$.{field}")
+        throttled = logs.FilterPattern.string_value("$.status", "=", _TOO_MANY_REQUESTS)
+        self._add("ApiThrottled", namespace, access_log_group, throttled)
+
+    def _add(
+        self, name: str, namespace: str, log_group: logs.ILogGroup, pattern: logs.IFilterPattern, value: str = "1"
+    ) -> None:
+        self._filters[name] = logs.MetricFilter(
+            self,
+            name,
+            log_group=log_group,
+            filter_pattern=pattern,
+            metric_namespace=namespace,
+            metric_name=name,
+            metric_value=value,
         )
-        self._filters = {
-            name: logs.MetricFilter(
-                self,
-                name,
-                log_group=log_group,
-                filter_pattern=pattern,
-                metric_namespace=namespace,
-                metric_name=name,
-                metric_value="1",
-            )
-            for name, (log_group, pattern) in patterns.items()
-        }
 
     def metric(self, name: str, **options: Any) -> cloudwatch.Metric:
-        """Return the sum of what the filter of that name counts; ``options`` are CDK's MetricOptions."""
+        """Return the metric of that name, by default its sum; ``options`` are CDK's MetricOptions."""
         return self._filters[name].metric(**{"statistic": cloudwatch.Stats.SUM, **options})

@@ -2,24 +2,185 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from constructs_lib.resolver_function import TIMEOUT_SECONDS
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from constructs_lib.marketplace_registration import MarketplaceRegistration
 
+AlarmName = Literal[
+    "ApiServerErrors",
+    "ApiThrottled",
+    "ResolverErrors",
+    "ResolverThrottles",
+    "ResolverSlow",
+    "MarketplaceThrottled",
+    "MarketplaceUnavailable",
+    "MarketplaceRefused",
+    "StoreUnavailable",
+    "TokensRefused",
+    "RegistrationsReadThrottled",
+    "RegistrationsWriteThrottled",
+    "RegistrationsGetItemFails",
+    "RegistrationsUpdateItemFails",
+    "ClaimsReadThrottled",
+    "ClaimsWriteThrottled",
+    "ClaimsGetItemFails",
+    "ClaimsPutItemFails",
+    "ClaimsUpdateItemFails",
+]
 
-class _Watch(NamedTuple):
-    """A metric, the value from which on it is wrong, and what to say to the person it wakes."""
+ALARM_NAMES: tuple[AlarmName, ...] = get_args(AlarmName)
 
-    metric: cloudwatch.Metric
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmSettings:
+    """What a seller changes of one alarm; what is None stays as it is by default.
+
+    Attributes:
+        threshold: the value from which on a period is bad; milliseconds for ``ResolverSlow``, else a count.
+        period: over which the metric is taken.
+        evaluation_periods: how many periods are looked at.
+        datapoints_to_alarm: how many of them must be bad.
+    """
+
+    threshold: float | None = None
+    period: Duration | None = None
+    evaluation_periods: int | None = None
+    datapoints_to_alarm: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Watch:
+    """A metric, from which value on and for how long it is bad, and what to say to the person it wakes."""
+
+    metric: Callable[..., cloudwatch.Metric]
     threshold: float
     description: str
+    minutes: int = 5
+    evaluation_periods: int = 1
+    datapoints_to_alarm: int = 1
+
+
+# A product has a few registrations a day, each of them revenue. So where only the operator can mend it, one failure is
+# enough. Where the SDK's retries were not enough and the buyer is asked to press the button again, one may be bad luck;
+# three in five minutes are not. Five minutes, as a buyer who tries again does so within them.
+_ONE = 1
+_NOT_BAD_LUCK = 3
+
+# An expired token is ordinary: a tab left open over lunch. This many in a quarter of an hour are somebody who tries
+# tokens, or a listing whose buyers all come with tokens that cannot be redeemed.
+_CROWD = 20
+
+_SLOW_MILLISECONDS = 0.5 * TIMEOUT_SECONDS * 1000
+
+
+def _watches(registration: MarketplaceRegistration) -> dict[AlarmName, _Watch]:
+    watches: dict[AlarmName, _Watch] = {
+        "ApiServerErrors": _Watch(
+            metric=registration.metric_api_server_errors,
+            threshold=_NOT_BAD_LUCK,
+            description="Buyers get an error page in place of their account. The resolver's log says which part "
+            "failed: look for status 500 and 503.",
+        ),
+        "ApiThrottled": _Watch(
+            metric=registration.metric_api_throttled,
+            threshold=_ONE,
+            description="Requests are turned away with 429 before they reach the resolver, buyers' perhaps among "
+            "them. The access log says who sends so many: raise throttle, or have the sender stopped.",
+        ),
+        "ResolverErrors": _Watch(
+            metric=registration.metric_resolver_errors,
+            threshold=_ONE,
+            description="The resolver failed in a way that it does not know, and a buyer got the gateway's bare "
+            "error. Its log has the traceback: go back to the release before, and report it.",
+        ),
+        "ResolverThrottles": _Watch(
+            metric=registration.metric_resolver_throttles,
+            threshold=_ONE,
+            description="Lambda had no environment left for the resolver, and buyers got the gateway's bare error. "
+            "See which function uses up the account's concurrency, or raise it.",
+        ),
+        "ResolverSlow": _Watch(
+            metric=registration.metric_resolver_duration,
+            threshold=_SLOW_MILLISECONDS,
+            # At a few requests a day the 99th percentile of five minutes is one request: two periods of three.
+            evaluation_periods=3,
+            datapoints_to_alarm=2,
+            description="Buyers wait for half of the resolver's time limit or longer. The log line of each request "
+            "says which call takes the time.",
+        ),
+        "MarketplaceThrottled": _Watch(
+            metric=registration.metric_marketplace_throttled,
+            # Retries have failed, and unlike an outage it does not pass while buyers keep coming.
+            threshold=_ONE,
+            description="AWS Marketplace throttles ResolveCustomer beyond the SDK's retries; buyers are asked to try "
+            "again. See whether buyers come in a crowd or somebody sends tokens, and ask AWS for a higher limit.",
+        ),
+        "MarketplaceUnavailable": _Watch(
+            metric=registration.metric_marketplace_unavailable,
+            threshold=_NOT_BAD_LUCK,
+            description="AWS Marketplace does not answer ResolveCustomer; buyers are asked to try again. Look at the "
+            "AWS Health Dashboard; when it has passed, write to the buyers who did not come back.",
+        ),
+        "MarketplaceRefused": _Watch(
+            metric=registration.metric_marketplace_refused,
+            threshold=_ONE,
+            description="AWS Marketplace refuses the resolver, and no buyer can register until you act. The log "
+            "line's reason says why: wrong account, role, external id or region.",
+        ),
+        "StoreUnavailable": _Watch(
+            metric=registration.metric_store_unavailable,
+            # Throttled or down is rare, and denied or deleted is the operator's.
+            threshold=_ONE,
+            description="DynamoDB fails or refuses the resolver beyond the SDK's retries; buyers are asked to try "
+            "again. The log line's reason says whether it is throttled, denied or down.",
+        ),
+        "TokensRefused": _Watch(
+            metric=registration.metric_tokens_refused,
+            threshold=_CROWD,
+            minutes=15,
+            description="Far more registration tokens are refused than usual. Either somebody tries tokens, or the "
+            "listing sends buyers with tokens that cannot be redeemed: press its button yourself.",
+        ),
+    }
+    throttled = {
+        "RegistrationsReadThrottled": registration.metric_registrations_read_throttled,
+        "RegistrationsWriteThrottled": registration.metric_registrations_write_throttled,
+        "ClaimsReadThrottled": registration.metric_claims_read_throttled,
+        "ClaimsWriteThrottled": registration.metric_claims_write_throttled,
+    }
+    for name, metric in throttled.items():
+        # An on-demand table throttles only what is far above anything seen before.
+        watches[cast("AlarmName", name)] = _Watch(
+            metric=metric,
+            threshold=_ONE,
+            description="DynamoDB throttles the table; the SDK tries again, then buyers are asked to. See who uses "
+            "the table so much, or raise its limits.",
+        )
+    fails: dict[str, tuple[Callable[..., cloudwatch.Metric], tuple[str, ...]]] = {
+        "Registrations": (registration.metric_registrations_system_errors, ("GetItem", "UpdateItem")),
+        "Claims": (registration.metric_claims_system_errors, ("GetItem", "PutItem", "UpdateItem")),
+    }
+    for table, (metric, operations) in fails.items():
+        for operation in operations:
+            watches[cast("AlarmName", f"{table}{operation}Fails")] = _Watch(
+                metric=partial(metric, operation),
+                # The SDK's retries get past single ones.
+                threshold=_NOT_BAD_LUCK,
+                description="DynamoDB itself fails; the SDK tries again, then buyers are asked to. Look at the AWS "
+                "Health Dashboard; when it has passed, write to the buyers who did not come back.",
+            )
+    return watches
 
 
 class RegistrationAlarms(Construct):
@@ -28,6 +189,7 @@ class RegistrationAlarms(Construct):
     Args:
         registration: whose metrics are watched.
         actions: what every alarm does.
+        settings: what is changed of an alarm, or None to leave it out.
 
     Attributes:
         alarms: name to alarm.
@@ -40,83 +202,29 @@ class RegistrationAlarms(Construct):
         *,
         registration: MarketplaceRegistration,
         actions: Sequence[cloudwatch.IAlarmAction],
+        settings: Mapping[AlarmName, AlarmSettings | None],
     ) -> None:
         super().__init__(scope, construct_id)
-        # A product has a few registrations a day, each of them revenue: where nobody but the operator can mend it, or
-        # the SDK's retries have already failed, one in five minutes is enough. Single failures that the next press of
-        # the button gets past are not worth waking somebody.
-        period = {"period": Duration.minutes(5)}
-        watches = {
-            "ApiServerErrors": _Watch(
-                registration.metric_api_server_errors(**period),
-                3,
-                "Buyers are answered with 5xx. The resolver's log says why: look for status 500 and 503.",
-            ),
-            "ApiThrottled": _Watch(
-                registration.metric_api_throttled(**period),
-                1,
-                "Requests are answered 429 before they reach the resolver. Raise throttle, or find who floods the API.",
-            ),
-            "ResolverErrors": _Watch(
-                registration.metric_resolver_errors(**period),
-                1,
-                "The resolver failed in a way that it does not know. Its log has the traceback.",
-            ),
-            "ResolverThrottles": _Watch(
-                registration.metric_resolver_throttles(**period),
-                1,
-                "Lambda has no environment left for the resolver. Raise the account's concurrency.",
-            ),
-            "MarketplaceThrottled": _Watch(
-                registration.metric_marketplace_throttled(**period),
-                1,
-                "AWS Marketplace throttles ResolveCustomer beyond the SDK's retries. Buyers are asked to try again.",
-            ),
-            "MarketplaceUnavailable": _Watch(
-                registration.metric_marketplace_unavailable(**period),
-                3,
-                "AWS Marketplace does not answer ResolveCustomer. Buyers are asked to try again.",
-            ),
-            "MarketplaceRefused": _Watch(
-                registration.metric_marketplace_refused(**period),
-                1,
-                "AWS Marketplace refuses the resolver: wrong account, role or region. No buyer can register.",
-            ),
-            "StoreUnavailable": _Watch(
-                registration.metric_store_unavailable(**period),
-                1,
-                "DynamoDB refuses or fails the resolver beyond the SDK's retries. Buyers are asked to try again.",
-            ),
-            "RegistrationsReadThrottled": _Watch(
-                registration.metric_registrations_read_throttled(**period),
-                1,
-                "Reads of the registrations are throttled.",
-            ),
-            "RegistrationsWriteThrottled": _Watch(
-                registration.metric_registrations_write_throttled(**period),
-                1,
-                "Writes of the registrations are throttled.",
-            ),
-            "ClaimsReadThrottled": _Watch(
-                registration.metric_claims_read_throttled(**period), 1, "Reads of the claims are throttled."
-            ),
-            "ClaimsWriteThrottled": _Watch(
-                registration.metric_claims_write_throttled(**period), 1, "Writes of the claims are throttled."
-            ),
-        }
         self.alarms = {
-            name: cloudwatch.Alarm(
-                self,
-                name,
-                metric=watch.metric,
-                threshold=watch.threshold,
-                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-                evaluation_periods=1,
-                # Nothing is published while nothing happens.
-                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-                alarm_description=watch.description,
-            )
-            for name, watch in watches.items()
+            name: self._alarm(name, watch, chosen)
+            for name, watch in _watches(registration).items()
+            if (chosen := settings.get(name, AlarmSettings())) is not None
         }
         for alarm in self.alarms.values():
             alarm.add_alarm_action(*actions)
+
+    def _alarm(self, name: AlarmName, watch: _Watch, chosen: AlarmSettings) -> cloudwatch.Alarm:
+        evaluation_periods = chosen.evaluation_periods or watch.evaluation_periods
+        return cloudwatch.Alarm(
+            self,
+            name,
+            metric=watch.metric(period=chosen.period or Duration.minutes(watch.minutes)),
+            threshold=watch.threshold if chosen.threshold is None else chosen.threshold,
+            evaluation_periods=evaluation_periods,
+            # A seller who asks for one period cannot mean two of them.
+            datapoints_to_alarm=chosen.datapoints_to_alarm or min(watch.datapoints_to_alarm, evaluation_periods),
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            # Nothing is published while nothing happens, which is most of a day.
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=f"{watch.description} (docs/runbook.md, {name})",
+        )

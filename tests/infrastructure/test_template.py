@@ -13,7 +13,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
-from constructs_lib import MarketplaceRegistration, MarketplaceSellerRole
+from constructs_lib import AlarmName, AlarmSettings, MarketplaceRegistration, MarketplaceSellerRole
+from constructs_lib.registration_alarms import ALARM_NAMES
 from constructs_lib.resolver_asset import OPERATIONS
 from resolver import composition, store
 from resolver.settings import Settings
@@ -233,21 +234,36 @@ def test_every_alarm_does_what_the_seller_wants(stack: Stack) -> None:
         assert alarm["Properties"]["AlarmDescription"]
 
 
-def test_throttling_and_errors_are_watched_in_api_function_table_and_marketplace(stack: Stack) -> None:
-    assert set(register(stack).alarms) == {
-        "ApiServerErrors",
-        "ApiThrottled",
-        "ResolverErrors",
-        "ResolverThrottles",
-        "MarketplaceThrottled",
-        "MarketplaceUnavailable",
-        "MarketplaceRefused",
-        "StoreUnavailable",
-        "RegistrationsReadThrottled",
-        "RegistrationsWriteThrottled",
-        "ClaimsReadThrottled",
-        "ClaimsWriteThrottled",
+def test_every_alarm_is_made_by_default_and_tells_what_to_do(stack: Stack) -> None:
+    alarms = register(stack).alarms
+
+    assert set(alarms) == set(ALARM_NAMES)
+    for alarm in Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values():
+        sentences = alarm["Properties"]["AlarmDescription"].partition(" (docs/runbook.md")[0].split(". ")
+        assert len(sentences) == 2
+        assert len(alarm["Properties"]["AlarmDescription"]) <= 1024
+
+
+def test_an_alarm_can_be_changed_or_left_out(stack: Stack) -> None:
+    settings: dict[AlarmName, AlarmSettings | None] = {
+        "TokensRefused": AlarmSettings(threshold=500, period=Duration.hours(1)),
+        "ResolverSlow": AlarmSettings(evaluation_periods=1),
+        "ClaimsReadThrottled": None,
     }
+
+    alarms = register(stack, alarm_settings=settings).alarms
+
+    assert "ClaimsReadThrottled" not in alarms
+    changed, slow = (
+        next(
+            alarm["Properties"]
+            for logical_id, alarm in Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").items()
+            if logical_id.startswith(f"RegistrationAlarms{name}")
+        )
+        for name in ("TokensRefused", "ResolverSlow")
+    )
+    assert (changed["Threshold"], changed["Period"]) == (500, 3600)
+    assert (slow["EvaluationPeriods"], slow["DatapointsToAlarm"]) == (1, 1)
 
 
 def test_two_registrations_in_one_stack_share_neither_ids_nor_figures() -> None:
@@ -268,7 +284,7 @@ def test_two_registrations_in_one_stack_share_neither_ids_nor_figures() -> None:
 def test_metrics_count_and_carry_nothing_of_a_request(minimal_template: Template) -> None:
     for metric_filter in minimal_template.find_resources("AWS::Logs::MetricFilter").values():
         for transformation in metric_filter["Properties"]["MetricTransformations"]:
-            assert transformation["MetricValue"] == "1"
+            assert transformation["MetricValue"] in {"1", "$.resolve_customer_ms", "$.write_registration_ms"}
             assert "Dimensions" not in transformation
 
 

@@ -60,6 +60,12 @@ def test_a_region_where_marketplace_does_not_answer_is_refused(stack: Stack) -> 
         )
 
 
+def test_an_alarm_that_there_is_not_is_refused(stack: Stack) -> None:
+    settings: Any = {"Noise": None}
+    with pytest.raises(ValueError, match=r"^alarm_settings: an alarm must be one of ApiServerErrors, .*, got 'Noise'$"):
+        MarketplaceRegistration(stack, "Registration", products={PRODUCT: LANDING_PAGE}, alarm_settings=settings)
+
+
 def test_what_is_known_at_deployment_only_is_let_through(stack: Stack) -> None:
     def later() -> str:
         return Fn.import_value("later")
