@@ -52,6 +52,7 @@ _ACCESS_LOG_FORMAT = {
     "status": "$context.status",
     "responseLatency": "$context.responseLatency",
     "integrationLatency": "$context.integrationLatency",
+    "integrationRequestId": "$context.integration.requestId",
     "integrationStatus": "$context.integrationStatus",
     "error": "$context.error.responseType",
 }

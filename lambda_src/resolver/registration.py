@@ -219,11 +219,11 @@ class Registrar:
             registration = self._store.read_claim(code_hash, now=now)
         if registration is None:
             raise ClaimRefusedError
+        line.update(registration)
         taker = _sha256(idempotency_key) if idempotency_key else secrets.token_hex(CODE_BYTES)
         with _timed(line, "take_claim"):
             taken = self._store.take_claim(code_hash, taker=taker, now=now)
         if not taken:
             raise ClaimRefusedError
-        line.update(registration)
         line["outcome"] = "claimed"
         return registration

@@ -1,0 +1,222 @@
+"""What the runbook and the cost table say is what the template and the function do."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Template
+
+from constructs_lib import AlarmName, MarketplaceRegistration
+from constructs_lib.registration_alarms import ALARM_NAMES
+from docs import cost
+from resolver.handler import Handler
+from resolver.pages import Pages
+from resolver.registration import Registrar, Registration
+from tests.events import json_event
+from tests.unit.fakes import ACCOUNT, LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
+
+if TYPE_CHECKING:
+    from resolver.registration import Customer
+
+DOCS = Path(cost.__file__).parent
+RUNBOOK = (DOCS / "runbook.md").read_text(encoding="utf-8")
+COST = (DOCS / "cost.md").read_text(encoding="utf-8")
+
+# What CloudWatch Logs and the Lambda runtime add to every line, or write themselves.
+INSIGHTS = {"@timestamp"}
+RUNTIME = {"message", "requestId", "errorType", "errorMessage", "stackTrace", "type", "record.status"}
+SYNTAX = {"fields", "filter", "stats", "sort", "limit", "by", "and", "or", "not", "in", "like", "desc", "asc", "as"}
+
+
+def headings() -> list[str]:
+    return re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE)
+
+
+def page(name: str) -> str:
+    (found,) = (part for part in RUNBOOK.split("\n## ") if name in part.splitlines()[0].split(", "))
+    return found
+
+
+def defaults() -> dict[str, list[str]]:
+    (table,) = re.findall(r"^## Defaults\n(.+?)^## ", RUNBOOK, re.MULTILINE | re.DOTALL)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:1] == "|"]
+    return {name: cells for name, *cells in rows[2:]}
+
+
+def queries(log: str) -> list[str]:
+    return re.findall(rf"^```logs\n# {log} log\n(.+?)^```", RUNBOOK, re.MULTILINE | re.DOTALL)
+
+
+def fields_of(query: str) -> set[str]:
+    bare = re.sub(r'"[^"]*"|/[^/]*/', "", query)
+    aliases = set(re.findall(r"\bas (\w+)", bare))
+    names = set(re.findall(r"(?<![\w@.])@?[A-Za-z_][\w.]*\b(?!\()", bare))
+    return {re.sub(r"\.\d+$", "", name) for name in names - aliases - SYNTAX}
+
+
+def alarms(template: Template) -> dict[str, dict[str, Any]]:
+    found = template.find_resources("AWS::CloudWatch::Alarm")
+    return {
+        name: next(alarm["Properties"] for id_, alarm in found.items() if id_[:-8] == f"RegistrationAlarms{name}")
+        for name in ALARM_NAMES
+    }
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> set[str]:
+    """Return the fields of the resolver's own line: of a registration, its claim and each failure."""
+    store = FakeStore()
+    customer = {name: "x" for name in Registration.__annotations__ if name not in {"RegisteredAt", "LastRegisteredAt"}}
+    customer |= {"CustomerAWSAccountId": ACCOUNT, "ProductCode": PRODUCT}
+    registrar = Registrar(
+        marketplace=FakeMarketplace({"token": cast("Customer", customer)}),
+        store=store,
+        products={PRODUCT: LANDING_PAGE},
+        claim_ttl=timedelta(minutes=10),
+    )
+    handler = Handler(registrar=registrar, pages=Pages(support_url=None, login_url=None))
+    with caplog.at_level(logging.INFO, logger="resolver"):
+        answer = handler(json_event("POST /register", {"x-amzn-marketplace-token": "token"}), None)
+        code = json.loads(answer["body"])["landing_page"].partition("registration_code=")[2]
+        store.fail_at = "take_claim"
+        handler(json_event("POST /claim", {"registration_code": code}), None)
+        store.fail_at = None
+        handler(json_event("POST /claim", {"registration_code": code}), None)
+    assert [record.__dict__["status"] for record in caplog.records] == [200, 503, 200]
+    standard = logging.makeLogRecord({}).__dict__.keys()
+    return {name for record in caplog.records for name in record.__dict__ if name not in standard}
+
+
+@pytest.mark.parametrize("name", ALARM_NAMES)
+def test_every_alarm_has_a_page_with_all_that_a_page_has(name: str) -> None:
+    written = page(name)
+
+    for part in ("**For buyers.**", "**Whom it hit.**", "```logs", "**Do.**", "**Test.**"):
+        assert part in written
+    rung = re.findall(r"`ring (\w+)`", written)
+    assert rung
+    assert set(rung) <= set(written.splitlines()[0].split(", "))
+
+
+def test_no_page_is_about_an_alarm_that_is_not_there() -> None:
+    named = [name for heading in headings()[2:] for name in heading.split(", ")]
+
+    assert sorted(named) == sorted(ALARM_NAMES)
+
+
+def test_the_table_of_defaults_is_what_is_deployed(minimal_template: Template) -> None:
+    deployed = {
+        name: (
+            alarm["Threshold"],
+            f"{alarm['Period'] // 60} minutes",
+            f"{alarm['DatapointsToAlarm']} of {alarm['EvaluationPeriods']}",
+        )
+        for name, alarm in alarms(minimal_template).items()
+    }
+
+    written = {name: (float(cells[1]), cells[2], cells[3]) for name, cells in defaults().items()}
+
+    assert written == deployed
+
+
+def test_the_table_names_the_metric_of_each_alarm(minimal_template: Template) -> None:
+    for name, alarm in alarms(minimal_template).items():
+        metric = defaults()[name][0]
+        assert metric.startswith(f"`{alarm['MetricName']}`")
+        for dimension in alarm.get("Dimensions", []):
+            if dimension["Name"] == "Operation":
+                assert f"`{dimension['Value']}`" in metric
+
+
+def test_the_comparison_is_as_the_runbook_says(minimal_template: Template) -> None:
+    for alarm in alarms(minimal_template).values():
+        assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_queries_of_the_resolvers_log_name_only_what_is_logged(logged: set[str]) -> None:
+    known = logged | {"reason"} | RUNTIME | INSIGHTS
+
+    assert queries("resolver")
+    for query in queries("resolver"):
+        assert fields_of(query) <= known
+
+
+def test_queries_of_the_access_log_name_only_what_is_logged(minimal_template: Template) -> None:
+    (stage,) = minimal_template.find_resources("AWS::ApiGatewayV2::Stage").values()
+    known = json.loads(stage["Properties"]["AccessLogSettings"]["Format"]).keys() | INSIGHTS
+
+    assert queries("access")
+    for query in queries("access"):
+        assert fields_of(query) <= known
+
+
+def test_every_query_says_which_log_it_is_of() -> None:
+    assert RUNBOOK.count("```logs\n") == len(queries("resolver")) + len(queries("access"))
+
+
+def test_the_shell_finds_each_resource_and_no_other(minimal_template: Template) -> None:
+    looked_for = set(re.findall(r'\$\(of (AWS::\S+) "?(\w+)\)', RUNBOOK))
+    looked_for |= {("AWS::CloudWatch::Alarm", f"Alarms{name}") for name in ALARM_NAMES}
+
+    assert len(looked_for) == 7 + len(ALARM_NAMES)
+    for kind, name in looked_for:
+        found = [id_ for id_ in minimal_template.find_resources(kind) if id_.startswith(f"Registration{name}")]
+        assert len(found) == 1, (kind, name, found)
+
+
+def test_links_within_the_runbook_lead_somewhere() -> None:
+    anchors = {heading.lower().replace(",", "").replace(" ", "-") for heading in headings()}
+
+    assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK)) <= anchors
+
+
+def test_the_cost_table_is_the_scripts() -> None:
+    assert f"\n\n{cost.table()}\n\n" in COST
+
+
+def test_the_cost_is_that_of_what_is_deployed(minimal_template: Template) -> None:
+    (function,) = minimal_template.find_resources("AWS::Lambda::Function").values()
+
+    minimal_template.resource_count_is("AWS::CloudWatch::Alarm", cost.ALARMS)
+    minimal_template.resource_count_is("AWS::Logs::MetricFilter", cost.METRICS)
+    assert function["Properties"]["MemorySize"] == cost.MEMORY_GB * 1024
+    for log_group in minimal_template.find_resources("AWS::Logs::LogGroup").values():
+        assert log_group["Properties"]["RetentionInDays"] == 365
+
+
+def test_every_price_and_quantity_is_explained() -> None:
+    for price in (
+        *(f"${per * 1e6:.2f}" for per in (cost.PER_API_REQUEST, cost.PER_INVOCATION)),
+        *(f"${per * 1e6:.3f}" for per in (cost.PER_WRITE_UNIT, cost.PER_READ_UNIT)),
+        *(f"${per:.2f}" for per in (cost.PER_TABLE_GB, cost.PER_RECOVERY_GB, cost.PER_LOGGED_GB)),
+        *(f"${per:.2f}" for per in (cost.PER_KEPT_LOG_GB, cost.PER_METRIC, cost.PER_ALARM)),
+        f"${cost.PER_GB_SECOND:.10f}",
+        f"{cost.REQUESTS} requests",
+        f"{cost.COLD_SECONDS} s and {cost.WARM_SECONDS} s at {cost.MEMORY_GB * 1024:,.0f} MB",
+        f"{cost.WRITE_UNITS} write request units",
+        f"{cost.READ_UNITS} read request units",
+        f"{cost.ITEM_BYTES} bytes of table",
+        f"a line of {cost.LINE_BYTES}, the runtime's own lines of {cost.PLATFORM_BYTES}",
+        f"an access log line of {cost.ACCESS_BYTES}",
+        f"{cost.METRICS_ALWAYS} metrics",
+    ):
+        assert f"| {price}" in COST or price in COST.partition("## Quantities assumed")[2], price
+
+
+def test_what_is_left_out_halves_an_idle_instance() -> None:
+    stack = Stack(App(), "Stack")
+    (example,) = re.findall(r"^```python\n(.+?)^```", COST, re.MULTILINE | re.DOTALL)
+
+    exec(example, {"AlarmName": AlarmName, "MarketplaceRegistration": MarketplaceRegistration, "stack": stack})
+
+    left = cost.ALARMS - cost.ALARMS_LEFT_OUT
+    Template.from_stack(stack).resource_count_is("AWS::CloudWatch::Alarm", left)
+    assert left * cost.PER_ALARM <= cost.ALARMS * cost.PER_ALARM / 2
