@@ -4,17 +4,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from constructs_lib.lost_buyers import LostBuyersQuery
     from constructs_lib.marketplace_registration import MarketplaceRegistration
     from constructs_lib.marketplace_seller_role import MarketplaceSellerRole
     from constructs_lib.registration_alarms import AlarmName, AlarmSettings
+    from constructs_lib.registration_dashboard import RegistrationDashboard
 
-__all__ = ["AlarmName", "AlarmSettings", "MarketplaceRegistration", "MarketplaceSellerRole"]
+__all__ = [
+    "AlarmName",
+    "AlarmSettings",
+    "LostBuyersQuery",
+    "MarketplaceRegistration",
+    "MarketplaceSellerRole",
+    "RegistrationDashboard",
+]
 
 _MODULES = {
     "AlarmName": "registration_alarms",
     "AlarmSettings": "registration_alarms",
+    "LostBuyersQuery": "lost_buyers",
     "MarketplaceRegistration": "marketplace_registration",
     "MarketplaceSellerRole": "marketplace_seller_role",
+    "RegistrationDashboard": "registration_dashboard",
 }
 
 

@@ -1,0 +1,353 @@
+"""The dashboard, its picture, and the query of lost buyers."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+import pytest
+from aws_cdk import App, Duration, Stack, Validations
+from aws_cdk.assertions import Template
+from cdk_nag import AwsSolutionsChecks
+from cfnlint import ManualArgs, lint
+
+from constructs_lib import AlarmSettings, LostBuyersQuery, MarketplaceRegistration, RegistrationDashboard
+from constructs_lib.lost_buyers import LOST_BUYERS
+from constructs_lib.outcome_metrics import OUTCOMES, TIMES
+from constructs_lib.registration_alarms import ALARM_NAMES
+from docs.draw_dashboard import PICTURE, dashboard_body, draw
+from resolver.handler import ANSWERS
+from tests.infrastructure.stacks import LANDING_PAGE, PRODUCT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    Line = Mapping[str, Any]
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def with_dashboard(stack: Stack, construct_id: str = "Registration", **parameters: Any) -> RegistrationDashboard:
+    registration = MarketplaceRegistration(stack, construct_id, products={PRODUCT: LANDING_PAGE}, **parameters)
+    return RegistrationDashboard(stack, f"{construct_id}Dashboard", registration=registration)
+
+
+def bodies(stack: Stack) -> list[dict[str, Any]]:
+    def text(part: Any) -> str:
+        return part if isinstance(part, str) else json.dumps(part).replace('"', "'")
+
+    return [
+        json.loads("".join(text(part) for part in dashboard["Properties"]["DashboardBody"]["Fn::Join"][1]))
+        for dashboard in Template.from_stack(stack).find_resources("AWS::CloudWatch::Dashboard").values()
+    ]
+
+
+def widgets(stack: Stack) -> dict[str, dict[str, Any]]:
+    (body,) = bodies(stack)
+    return {widget["properties"]["title"]: widget["properties"] for widget in body["widgets"]}
+
+
+def metrics(graphs: Iterable[Mapping[str, Any]]) -> set[tuple[str, ...]]:
+    """Return what is drawn, each metric by its namespace, name and dimensions."""
+    return {tuple(metric[:-1]) for graph in graphs for metric in graph.get("metrics", ())}
+
+
+def test_a_person_sees_the_way_of_the_buyers_from_the_alarms_down_to_the_single_request(stack: Stack) -> None:
+    with_dashboard(stack)
+
+    assert list(widgets(stack)) == [
+        "Alarms",
+        "Buyers in the time shown",
+        "Buyers' POSTs by how they ended, per hour",
+        "Registered, and claimed by your product, per hour",
+        "Time of Marketplace (ResolveCustomer)",
+        "Time of the store (write of a registration)",
+        "Time in all (the resolver)",
+        "API and resolver: errors and throttles",
+        "Marketplace: errors and throttles",
+        "Tokens and products refused",
+        "Store: requests that failed",
+        "Tables: throttles",
+        "Tables: errors of DynamoDB",
+        "Last failures",
+        "Buyers who did not come back",
+    ]
+
+
+def test_every_figure_of_the_log_and_of_every_alarm_is_drawn(stack: Stack) -> None:
+    with_dashboard(stack)
+    drawn = metrics(widgets(stack).values())
+    alarms = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
+    watched = {alarm["Properties"]["MetricName"] for alarm in alarms}
+
+    assert {path[1] for path in drawn} == {*OUTCOMES, *TIMES} | watched
+    # Those of a table differ from each other in their dimensions only.
+    assert len(drawn) == len(ALARM_NAMES) + len({*OUTCOMES, *TIMES} - watched)
+
+
+def test_every_alarm_has_its_figure_drawn_against_its_threshold(stack: Stack) -> None:
+    with_dashboard(stack)
+    drawn = {
+        (metric[1], metric[-1]["stat"], line["value"])
+        for graph in widgets(stack).values()
+        for metric in graph.get("metrics", ())
+        for line in graph.get("annotations", {}).get("horizontal", ())
+    }
+    thresholds = {
+        (alarm["MetricName"], alarm.get("Statistic") or alarm["ExtendedStatistic"], alarm["Threshold"])
+        for alarm in (
+            resource["Properties"]
+            for resource in Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
+        )
+    }
+
+    assert thresholds <= drawn
+
+
+def test_a_post_that_is_refused_is_in_the_stack_whatever_the_reason(stack: Stack) -> None:
+    with_dashboard(stack)
+    stacked = widgets(stack)["Buyers' POSTs by how they ended, per hour"]
+
+    ends = {outcome for _, name in metrics([stacked]) for outcome in OUTCOMES[name]}
+
+    assert stacked["stacked"]
+    assert ends == {"registered", "registered_again", *(answer.outcome for answer in ANSWERS.values())} - {
+        "claim_refused"
+    }
+
+
+def test_times_are_shown_as_percentiles(stack: Stack) -> None:
+    with_dashboard(stack)
+
+    for title, widget in widgets(stack).items():
+        if title.startswith("Time"):
+            assert [metric[-1]["stat"] for metric in widget["metrics"]] == ["p50", "p90", "p99"]
+
+
+def test_a_threshold_is_drawn_over_the_period_of_its_alarm(stack: Stack) -> None:
+    changed = AlarmSettings(threshold=7, period=Duration.minutes(30))
+    with_dashboard(stack, alarm_settings={"ApiServerErrors": changed})
+
+    graph = widgets(stack)["API and resolver: errors and throttles"]
+
+    assert {line["value"]: line["label"] for line in graph["annotations"]["horizontal"]} == {
+        7: "Alarm: API 5xx",
+        1: "Alarm: API throttled, Resolver errors, Resolver throttled",
+    }
+    assert [metric[-1].get("period", 300) for metric in graph["metrics"]] == [1800, 300, 300, 300]
+    # Else CloudWatch takes other periods as soon as somebody looks at a week.
+    assert bodies(stack)[0]["periodOverride"] == "inherit"
+
+
+def test_an_alarm_that_is_left_out_leaves_its_metric_and_no_threshold(stack: Stack) -> None:
+    with_dashboard(stack, alarm_settings={"TokensRefused": None, "ResolverSlow": None, "ApiThrottled": None})
+    shown = widgets(stack)
+
+    refused = shown["Tokens and products refused"]
+    assert {metric[1] for metric in refused["metrics"]} == {"TokensRefused", "ProductsRefused"}
+    assert [line["label"] for line in refused["annotations"]["horizontal"]] == ["Alarm: Products"]
+    assert not shown["Time in all (the resolver)"].get("annotations")
+    assert len(shown["Alarms"]["alarms"]) == len(ALARM_NAMES) - 3
+
+
+def test_without_alarms_there_is_no_widget_for_them(stack: Stack) -> None:
+    with_dashboard(stack, alarm_settings=dict.fromkeys(ALARM_NAMES))
+
+    assert "Alarms" not in widgets(stack)
+
+
+def test_two_dashboards_in_one_stack_show_nothing_of_each_other(stack: Stack) -> None:
+    for name in ("One", "Two"):
+        with_dashboard(stack, name)
+    one, two = bodies(stack)
+
+    assert not metrics(widget["properties"] for widget in one["widgets"]) & metrics(
+        widget["properties"] for widget in two["widgets"]
+    )
+    template = Template.from_stack(stack)
+    for dashboard in template.find_resources("AWS::CloudWatch::Dashboard").values():
+        assert "DashboardName" not in dashboard["Properties"]
+    names = [query["Properties"]["Name"] for query in template.find_resources("AWS::Logs::QueryDefinition").values()]
+    assert names[0] != names[1]
+
+
+def test_nothing_is_left_unacknowledged_of_the_aws_solutions_rules(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path), context={"@aws-cdk/core:validateAgainstDefaultRules": True})
+    with_dashboard(Stack(app, "Stack"))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+
+    app.synth()
+
+    assert (tmp_path / "validation-report.json").exists()
+
+
+def test_cfn_lint_finds_nothing(stack: Stack) -> None:
+    with_dashboard(stack)
+
+    # W3005: the CDK makes a function depend on its role once more than it needs to.
+    findings = lint(json.dumps(Template.from_stack(stack).to_json()), config=ManualArgs(ignore_checks=["W3005"]))
+
+    assert [str(finding) for finding in findings] == []
+
+
+def test_the_picture_is_of_this_dashboard_and_drawn_again_is_the_same() -> None:
+    body = dashboard_body()
+    picture = PICTURE.read_text(encoding="utf-8")
+
+    for widget in body["widgets"]:
+        assert f">{escape(widget['properties']['title'])}</text>" in picture
+    assert draw(body) == picture, "draw it again: python -m docs.draw_dashboard"
+
+
+def test_the_page_says_something_of_each_widget() -> None:
+    page = (DOCS / "dashboard.md").read_text(encoding="utf-8")
+
+    assert [w["properties"]["title"] for w in dashboard_body()["widgets"] if w["properties"]["title"] not in page] == []
+
+
+def test_the_query_of_lost_buyers_is_saved_for_the_resolvers_log(stack: Stack) -> None:
+    registration = MarketplaceRegistration(stack, "Registration", products={PRODUCT: LANDING_PAGE})
+    LostBuyersQuery(stack, "LostBuyers", log_group=registration.log_group)
+
+    (query,) = Template.from_stack(stack).find_resources("AWS::Logs::QueryDefinition").values()
+
+    assert query["Properties"] == {
+        "Name": {"Fn::Join": ["", ["MarketplaceRegistration/", {"Ref": "AWS::StackName"}, "/LostBuyers"]]},
+        "LogGroupNames": [stack.resolve(registration.log_group.log_group_name)],
+        "QueryString": "\n| ".join(LOST_BUYERS),
+    }
+
+
+def test_the_query_in_the_documentation_is_the_one_that_is_saved() -> None:
+    query = "\n| ".join(LOST_BUYERS)
+
+    assert f"```\n{query}\n```" in (DOCS / "lost-buyers.md").read_text(encoding="utf-8")
+
+
+def coalesce(line: Line, fields: str) -> Any:
+    return next((line[field] for field in fields.split(", ") if line.get(field) is not None), None)
+
+
+AGGREGATES: dict[str, Callable[[str, list[Line]], Any]] = {
+    "max": lambda field, lines: max(line[field] for line in lines),
+    "latest": lambda field, lines: max(lines, key=lambda line: line["@timestamp"]).get(field),
+    "count": lambda _, lines: len(lines),
+}
+
+
+def run(commands: Iterable[str], lines: Iterable[Line]) -> list[Line]:
+    """Evaluate as much of the language of Logs Insights as the query uses, and fail on anything else.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
+    """
+    found = list(lines)
+    for command in commands:
+        name, _, rest = command.partition(" ")
+        if name == "fields" and (match := re.fullmatch(r"coalesce\((.*)\) as (\w+)", rest)):
+            fields, alias = match.groups()
+            found = [{**line, alias: coalesce(line, fields)} for line in found]
+        elif name == "filter" and (match := re.fullmatch(r'(\w+) = "(.*)"', rest)):
+            field, value = match.groups()
+            found = [line for line in found if line.get(field) == value]
+        elif name == "filter" and (match := re.fullmatch(r"(\w+) not in (\[.*\])", rest)):
+            field, values = match.groups()
+            found = [line for line in found if line.get(field) not in json.loads(values)]
+        elif name == "stats":
+            found = aggregate(rest, found)
+        elif name == "sort" and (match := re.fullmatch(r"(\w+) desc", rest)):
+            found = sorted(found, key=lambda line, by=match[1]: line[by], reverse=True)  # type: ignore[misc]
+        elif name == "display":
+            found = [{field: line[field] for field in rest.split(", ")} for line in found]
+        else:
+            raise NotImplementedError(command)
+    return found
+
+
+def aggregate(stats: str, lines: list[Line]) -> list[Line]:
+    calls, _, by = stats.partition(" by ")
+    groups: dict[tuple[Any, ...], list[Line]] = {}
+    for line in lines:
+        groups.setdefault(tuple(line[field] for field in by.split(", ")), []).append(line)
+    parsed = [re.fullmatch(r"(\w+)\(([@*\w]+)\) as (\w+)", call) for call in calls.split(", ")]
+    assert all(parsed)
+    return [
+        {
+            **dict(zip(by.split(", "), group, strict=True)),
+            **{match[3]: AGGREGATES[match[1]](match[2], members) for match in parsed if match},
+        }
+        for group, members in groups.items()
+    ]
+
+
+ACCOUNT = {"CustomerAWSAccountId": "111122223333", "ProductCode": PRODUCT, "LicenseArn": "license-1"}
+OTHER_LICENSE = {**ACCOUNT, "LicenseArn": "license-2"}
+WITHOUT_LICENSE = {"CustomerAWSAccountId": "111122223333", "ProductCode": PRODUCT}
+UNKNOWN: dict[str, str] = {}
+
+
+def line(at: int, outcome: str, who: Line, message: str = "POST /register") -> Line:
+    return {"@timestamp": at, "message": message, "outcome": outcome, "api_request_id": f"request-{at}", **who}
+
+
+claim = partial(line, message="POST /claim")
+
+
+@pytest.mark.parametrize(
+    ("lines", "lost"),
+    [
+        pytest.param([line(1, "registered", ACCOUNT)], [], id="registered"),
+        pytest.param([line(1, "store_unavailable", ACCOUNT)], ["111122223333"], id="failed"),
+        pytest.param(
+            [line(1, "store_unavailable", ACCOUNT), line(2, "registered", ACCOUNT)], [], id="failed and came back"
+        ),
+        pytest.param(
+            [line(1, "store_unavailable", WITHOUT_LICENSE), line(2, "registered_again", WITHOUT_LICENSE)],
+            [],
+            id="came back for a product without licenses",
+        ),
+        pytest.param(
+            [line(1, "store_unavailable", ACCOUNT), line(2, "registered", OTHER_LICENSE)],
+            ["111122223333"],
+            id="came back for another purchase only",
+        ),
+        pytest.param(
+            [line(1, "product_refused", ACCOUNT), line(2, "product_refused", ACCOUNT)],
+            ["111122223333"],
+            id="tried twice in vain",
+        ),
+        pytest.param(
+            [line(1, "token_expired", UNKNOWN), line(2, "marketplace_throttled", UNKNOWN)],
+            ["request-2", "request-1"],
+            id="no account known, so each request for itself",
+        ),
+        pytest.param(
+            [line(1, "registered", ACCOUNT), claim(2, "claimed", ACCOUNT), claim(3, "claim_refused", UNKNOWN)],
+            [],
+            id="claims are the backend's",
+        ),
+        pytest.param(
+            [{"@timestamp": 1, "level": "ERROR", "errorType": "KeyError"}], [], id="a crash says nothing of whom it hit"
+        ),
+    ],
+)
+def test_who_did_not_come_back(lines: list[Line], lost: list[str]) -> None:
+    assert [row["buyer"] for row in run(LOST_BUYERS, reversed(lines))] == lost
+
+
+def test_a_row_says_what_happened_last_and_which_request_it_was() -> None:
+    lines = [line(1, "store_unavailable", ACCOUNT), line(2, "product_refused", ACCOUNT)]
+
+    assert run(LOST_BUYERS, lines) == [
+        {
+            "buyer": "111122223333",
+            "product": PRODUCT,
+            "last_outcome": "product_refused",
+            "last_seen": 2,
+            "attempts": 2,
+            "last_request": "request-2",
+        }
+    ]
