@@ -57,7 +57,10 @@ class OutcomeMetrics(Construct):
             patterns = (logs.FilterPattern.string_value("$.outcome", "=", outcome) for outcome in outcomes)
             self._add(name, namespace, resolver_log_group, logs.FilterPattern.any(*patterns))
         for name, field in TIMES.items():
-            self._add(name, namespace, resolver_log_group, logs.FilterPattern.exists(f"$.{field}"), f"$.{field}")
+            # FilterPattern.exists puts the star in quotes, which CloudWatch documents for text only.
+            self._add(
+                name, namespace, resolver_log_group, logs.FilterPattern.literal(f"{{ $.{field} = * }}"), f"$.{field}"
+            )
         throttled = logs.FilterPattern.string_value("$.status", "=", _TOO_MANY_REQUESTS)
         self._add("ApiThrottled", namespace, access_log_group, throttled)
 

@@ -1,0 +1,195 @@
+"""As much of CloudWatch as one template asks for: its metric filters, the metrics and its alarms.
+
+What the template does not ask for is refused, so that nothing is passed over that AWS would see otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    Record = Mapping[str, Any]
+    Template = Mapping[str, Any]
+
+_TERM = re.compile(r'\$\.(?P<field>\w+) = (?:"(?P<value>\w+)"|(?P<any>\*|"\*"))')
+_EVERY_TERM = re.compile(r"\((.+?)\)")
+
+
+def matcher(pattern: str) -> Callable[[Record], bool]:
+    """Return what tells whether a log event in JSON matches a filter pattern of one of three forms.
+
+    They are ``{ $.a = "x" }``, ``{ ($.a = "x") || ($.a = "y") }`` and ``{ $.a = * }``, the last of which the CDK writes
+    with quotes around the asterisk.
+    """
+    if not (pattern.startswith("{ ") and pattern.endswith(" }")):
+        raise NotImplementedError(pattern)
+    inside = pattern[2:-2]
+    # Unless it is one term alone, it is nothing but terms in parentheses, one of which is enough.
+    alternatives = [inside] if not inside.startswith("(") else _EVERY_TERM.findall(inside)
+    if inside.startswith("(") and inside != " || ".join(f"({term})" for term in alternatives):
+        raise NotImplementedError(pattern)
+    terms = [_TERM.fullmatch(term) for term in alternatives]
+    if not all(terms):
+        raise NotImplementedError(pattern)
+
+    def matches(record: Record) -> bool:
+        return any(
+            term["field"] in record and (bool(term["any"]) or record[term["field"]] == term["value"])
+            for term in terms
+            if term
+        )
+
+    return matches
+
+
+class Metric(NamedTuple):
+    namespace: str
+    name: str
+    dimensions: frozenset[tuple[str, str]] = frozenset()
+
+
+class _Filter(NamedTuple):
+    metric: Metric
+    matches: Callable[[Record], bool]
+    value: str
+
+
+class Alarm(NamedTuple):
+    metric: Metric
+    aggregate: Callable[[list[float]], float]
+    threshold: float
+    evaluation_periods: int
+    datapoints_to_alarm: int
+    period: int
+
+
+def resolved(value: Any, references: Mapping[str, str]) -> str:
+    """Return a string of the template as CloudFormation would; what has no given name is called by its logical id."""
+    match value:
+        case str():
+            return value
+        case {"Ref": str(logical_id)}:
+            return references.get(logical_id, logical_id)
+        case {"Fn::GetAtt": [str(logical_id), "Arn"]}:
+            return f"arn:{references.get(logical_id, logical_id)}"
+        case {"Fn::Join": [str(separator), list(parts)]}:
+            return separator.join(resolved(part, references) for part in parts)
+        case _:
+            raise NotImplementedError(value)
+
+
+def _percentile(values: list[float], percent: float) -> float:
+    return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
+
+
+class CloudWatch:
+    """What one stack's alarms see, on a clock that stands until it is moved.
+
+    Args:
+        template: the stack's.
+        references: names of its resources, by logical id.
+    """
+
+    def __init__(self, template: Template, references: Mapping[str, str]) -> None:
+        self._references = references
+        self._filters: dict[str, list[_Filter]] = defaultdict(list)
+        self.alarms: dict[str, Alarm] = {}
+        """By logical id."""
+        self._now = 0.0
+        self._figures: dict[Metric, list[tuple[float, float]]] = defaultdict(list)
+        for logical_id, resource in template["Resources"].items():
+            properties = resource.get("Properties", {})
+            if resource["Type"] == "AWS::Logs::MetricFilter":
+                self._filters[self._text(properties["LogGroupName"])].append(self._filter(properties))
+            elif resource["Type"] == "AWS::CloudWatch::Alarm":
+                self.alarms[logical_id] = self._alarm(properties)
+
+    @property
+    def filtered(self) -> list[Metric]:
+        """The metrics that the filters feed."""
+        return [one.metric for filters in self._filters.values() for one in filters]
+
+    def put(self, namespace: str, name: str, value: float = 1.0, **dimensions: str) -> None:
+        """Publish a figure, as an AWS service does."""
+        self._put(Metric(namespace, name, frozenset(dimensions.items())), value)
+
+    def log(self, group: str, event: str) -> None:
+        """Take a log event, as CloudWatch Logs does; one that is not JSON matches no pattern of a field."""
+        try:
+            record = json.loads(event)
+        except ValueError:
+            return
+        for one in self._filters[group]:
+            if one.matches(record):
+                value = record[one.value.removeprefix("$.")] if one.value.startswith("$.") else float(one.value)
+                self._put(one.metric, value)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock on."""
+        self._now += seconds
+
+    def figures(self, metric: Metric) -> list[float]:
+        """Return everything that was put."""
+        return [value for _, value in self._figures[metric]]
+
+    def firing(self) -> set[str]:
+        """Return the logical ids of the alarms that are in ALARM."""
+        return {logical_id for logical_id, alarm in self.alarms.items() if self._fires(alarm)}
+
+    def _fires(self, alarm: Alarm) -> bool:
+        periods: dict[int, list[float]] = defaultdict(list)
+        for at, value in self._figures[alarm.metric]:
+            periods[int((self._now // alarm.period) - (at // alarm.period))].append(value)
+        breaching = [
+            alarm.aggregate(periods[ago]) >= alarm.threshold for ago in periods if ago < alarm.evaluation_periods
+        ]
+        return sum(breaching) >= alarm.datapoints_to_alarm
+
+    def _put(self, metric: Metric, value: float) -> None:
+        self._figures[metric].append((self._now, value))
+
+    def _text(self, value: Any) -> str:
+        return resolved(value, self._references)
+
+    def _filter(self, properties: Mapping[str, Any]) -> _Filter:
+        (transformation,) = properties["MetricTransformations"]
+        metric = Metric(self._text(transformation["MetricNamespace"]), transformation["MetricName"])
+        return _Filter(metric, matcher(properties["FilterPattern"]), transformation["MetricValue"])
+
+    def _alarm(self, properties: Mapping[str, Any]) -> Alarm:
+        # Any other would be evaluated otherwise than here.
+        assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+        assert properties["TreatMissingData"] == "notBreaching"
+        assert properties.keys().isdisjoint({"Metrics", "ThresholdMetricId", "EvaluateLowSampleCountPercentile"})
+        assert properties.get("ActionsEnabled", True)
+        return Alarm(
+            metric=Metric(
+                self._text(properties["Namespace"]),
+                properties["MetricName"],
+                frozenset(self._dimensions(properties.get("Dimensions", []))),
+            ),
+            aggregate=_aggregate(properties),
+            threshold=properties["Threshold"],
+            evaluation_periods=properties["EvaluationPeriods"],
+            datapoints_to_alarm=properties["DatapointsToAlarm"],
+            period=properties["Period"],
+        )
+
+    def _dimensions(self, dimensions: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
+        return ((dimension["Name"], self._text(dimension["Value"])) for dimension in dimensions)
+
+
+def _aggregate(properties: Mapping[str, Any]) -> Callable[[list[float]], float]:
+    if properties.get("Statistic") == "Sum":
+        return sum
+    percentile = re.fullmatch(r"p(\d+)", properties.get("ExtendedStatistic", ""))
+    if not percentile:
+        raise NotImplementedError(properties)
+    percent = float(percentile[1])
+    return lambda values: _percentile(values, percent)

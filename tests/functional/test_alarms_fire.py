@@ -1,0 +1,499 @@
+"""Every alarm against the fault that it is there for, and an ordinary day against all of them.
+
+The way is the deployed one: the real runtime client writes the log, and the template's own metric filters and alarms
+are applied to it. Figures that AWS publishes by itself are counted from what the fault really did.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Template
+
+from constructs_lib import MarketplaceRegistration
+from constructs_lib.registration_alarms import ALARM_NAMES
+from constructs_lib.testing import MarketplaceCustomer, MarketplaceStandIn
+from tests.events import BROWSER, JSON_CALLER, form_event, http_event, json_event
+from tests.functional.cloudwatch import CloudWatch, Metric, matcher, resolved
+from tests.functional.conftest import LANDING_PAGE, PRODUCT, REGION
+from tests.functional.faulty_dynamodb import Fault, FaultyDynamoDB
+from tests.functional.runtime_api import LambdaRuntime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from aws_cdk.aws_cloudwatch import CfnAlarm
+
+    from constructs_lib import AlarmName
+    from tests.functional.runtime_api import Invocation
+
+TOKEN_FIELD = "x-amzn-marketplace-token"
+
+READS = {"GetItem"}
+
+LONGER_THAN_THE_SDK_WAITS = 20
+
+
+class Deployed:
+    """A stack's template, with names for what its function uses."""
+
+    def __init__(self) -> None:
+        stack = Stack(App(), "Stack")
+        registration = MarketplaceRegistration(stack, "Registration", products={PRODUCT: LANDING_PAGE})
+        self.template: Mapping[str, Any] = Template.from_stack(stack).to_json()
+        self.alarm_names: dict[str, AlarmName] = {
+            stack.get_logical_id(self._resource(alarm)): name for name, alarm in registration.alarms.items()
+        }
+        self.function = self.only("AWS::Lambda::Function")
+        self.variables: dict[str, Any] = self.function["Environment"]["Variables"]
+        self.references = {
+            stack.resolve(registration.table.table_name)["Ref"]: "registrations",
+            stack.resolve(registration.claims_table.table_name)["Ref"]: "claims",
+            stack.resolve(registration.resolver.function_name)["Ref"]: "resolver",
+            stack.resolve(registration.api.api_id)["Ref"]: "api",
+        }
+        self.log_group = self.resolve(self.function["LoggingConfig"]["LogGroup"])
+        access_log = self.only("AWS::ApiGatewayV2::Stage")["AccessLogSettings"]
+        self.access_log_group = self.resolve(access_log["DestinationArn"]).removeprefix("arn:")
+        self.access_log_format: str = access_log["Format"]
+
+    def resolve(self, value: Any) -> str:
+        return resolved(value, self.references)
+
+    def only(self, kind: str) -> dict[str, Any]:
+        (resource,) = (r for r in self.template["Resources"].values() if r["Type"] == kind)
+        properties: dict[str, Any] = resource["Properties"]
+        return properties
+
+    @staticmethod
+    def _resource(alarm: Any) -> CfnAlarm:
+        resource: CfnAlarm = alarm.node.default_child
+        return resource
+
+
+class World:
+    """The function under the real runtime client, what it calls, and what AWS would publish about it."""
+
+    def __init__(
+        self, deployed: Deployed, runtime: LambdaRuntime, marketplace: MarketplaceStandIn, dynamodb: FaultyDynamoDB
+    ) -> None:
+        self.deployed = deployed
+        self.runtime = runtime
+        self.marketplace = marketplace
+        self.dynamodb = dynamodb
+        self.cloudwatch = CloudWatch(deployed.template, deployed.references)
+
+    def firing(self) -> set[AlarmName]:
+        return {self.deployed.alarm_names[logical_id] for logical_id in self.cloudwatch.firing()}
+
+    def send(self, event: Mapping[str, Any]) -> Invocation:
+        """Let a request come, and AWS publish what it would: the log, and its services' own figures."""
+        invocation = self.runtime.invoke(event)
+        for written in invocation.log:
+            self.cloudwatch.log(self.deployed.log_group, written)
+        self.cloudwatch.put("AWS/Lambda", "Duration", invocation.milliseconds, FunctionName="resolver")
+        if invocation.error:
+            self.cloudwatch.put("AWS/Lambda", "Errors", FunctionName="resolver")
+        self.answer(invocation.response["statusCode"] if invocation.response else 500)
+        return invocation
+
+    def answer(self, status: int) -> None:
+        """Do what the gateway does when it answers."""
+        line = self.deployed.access_log_format.replace("$context.status", str(status))
+        self.cloudwatch.log(self.deployed.access_log_group, line)
+        if status >= 500:
+            self.cloudwatch.put("AWS/ApiGateway", "5xx", ApiId="api")
+
+    def form(self) -> dict[str, str]:
+        return self.marketplace.form(MarketplaceCustomer.licensed(PRODUCT))
+
+    def register(self, form: Mapping[str, str] | None = None) -> str:
+        """Be a buyer, and return the status and, where there is one, the landing page."""
+        response = self.send(form_event(form or self.form())).response
+        assert response
+        return f"{response['statusCode']} {response['headers'].get('Location', '')}".strip()
+
+    def code(self) -> str:
+        return parse_qs(urlsplit(self.register()).query)["registration_code"][0]
+
+    def claim(self, code: str) -> int:
+        response = self.send(json_event("POST /claim", {"registration_code": code})).response
+        assert response
+        status: int = response["statusCode"]
+        return status
+
+    def store_fails(self, fault: Fault, operation: str, table: str, *, times: int = 1) -> None:
+        """Let calls of DynamoDB fail when a buyer comes and the product claims, and DynamoDB count them as it would."""
+        before = self.dynamodb.injected[fault]
+        code = self.code() if operation in READS or (operation, table) == ("UpdateItem", "claims") else None
+        self.dynamodb.inject(fault, times=times, operation=operation, table=table)
+        if code:
+            self.claim(code)
+        else:
+            self.register()
+        met = self.dynamodb.injected[fault] - before
+        assert met == times
+        for _ in range(met):
+            if fault is Fault.THROUGHPUT_EXCEEDED:
+                kind = "Read" if operation in READS else "Write"
+                self.cloudwatch.put("AWS/DynamoDB", f"{kind}ThrottleEvents", TableName=table)
+            elif fault is Fault.SERVER_ERROR:
+                self.cloudwatch.put("AWS/DynamoDB", "SystemErrors", TableName=table, Operation=operation)
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Deployed:
+    return Deployed()
+
+
+@pytest.fixture(scope="module")
+def marketplace_of_module() -> Iterator[MarketplaceStandIn]:
+    with MarketplaceStandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(scope="module")
+def dynamodb_of_module(deployed: Deployed, dynamodb_url: str) -> Iterator[FaultyDynamoDB]:
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=dynamodb_url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    tables = [
+        properties["Properties"] | {"TableName": deployed.references[logical_id]}
+        for logical_id, properties in deployed.template["Resources"].items()
+        if properties["Type"] == "AWS::DynamoDB::GlobalTable"
+    ]
+    for table in tables:
+        names = "TableName", "BillingMode", "AttributeDefinitions", "KeySchema"
+        client.create_table(**{name: table[name] for name in names})
+    with FaultyDynamoDB(dynamodb_url) as proxy:
+        yield proxy
+    for table in tables:
+        client.delete_table(TableName=table["TableName"])
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def runtime(
+    deployed: Deployed,
+    marketplace_of_module: MarketplaceStandIn,
+    dynamodb_of_module: FaultyDynamoDB,
+    asset: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[LambdaRuntime]:
+    function = deployed.function
+    logging = function["LoggingConfig"]
+    environment = {
+        **{name: deployed.resolve(value) for name, value in deployed.variables.items()},
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{function['Runtime']}",
+        "AWS_LAMBDA_FUNCTION_NAME": "resolver",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["MemorySize"]),
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_LOG_FORMAT": logging["LogFormat"],
+        # Lambda's own default with JSON.
+        "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", "INFO"),
+        "AWS_ENDPOINT_URL_MARKETPLACE_METERING": marketplace_of_module.endpoint_url,
+        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_of_module.endpoint_url,
+    }
+    with LambdaRuntime(
+        asset,
+        handler=function["Handler"],
+        environment=environment,
+        timeout=function["Timeout"],
+        printed=tmp_path_factory.mktemp("runtime") / "printed",
+    ) as runtime:
+        yield runtime
+
+
+@pytest.fixture
+def world(
+    deployed: Deployed,
+    runtime: LambdaRuntime,
+    marketplace_of_module: MarketplaceStandIn,
+    dynamodb_of_module: FaultyDynamoDB,
+) -> World:
+    marketplace_of_module.clear_faults()
+    dynamodb_of_module.clear_faults()
+    return World(deployed, runtime, marketplace_of_module, dynamodb_of_module)
+
+
+def marketplace_throttles(world: World) -> None:
+    world.marketplace.throttle(times=3)
+    assert world.register() == "503"
+
+
+def marketplace_fails(world: World) -> None:
+    world.marketplace.fail(times=3)
+    assert world.register() == "503"
+
+
+def marketplace_hangs_up(world: World) -> None:
+    world.marketplace.close_connection(times=3)
+    assert world.register() == "503"
+
+
+def marketplace_denies(world: World) -> None:
+    world.marketplace.refuse()
+    assert world.register() == "500"
+
+
+def marketplace_is_disabled(world: World) -> None:
+    world.marketplace.refuse(code="DisabledApiException")
+    assert world.register() == "500"
+
+
+def marketplace_names_no_account(world: World) -> None:
+    world.marketplace.answer({"ProductCode": PRODUCT})
+    assert world.register() == "500"
+
+
+def token_is_forged(world: World) -> None:
+    assert world.register({TOKEN_FIELD: "forged"}) == "400"
+
+
+def token_is_expired(world: World) -> None:
+    form = world.form()
+    world.marketplace.clock.advance(timedelta(hours=5))
+    assert world.register(form) == "410"
+
+
+def product_is_not_sold_here(world: World) -> None:
+    assert world.register(world.marketplace.form(MarketplaceCustomer.licensed("not-in-products"))) == "403"
+
+
+def event_is_not_foreseen(world: World) -> None:
+    invocation = world.send({**form_event(world.form()), "requestContext": {}})
+    assert invocation.error
+    assert invocation.error["errorType"] == "KeyError"
+
+
+def store_denies(world: World) -> None:
+    world.store_fails(Fault.ACCESS_DENIED, "UpdateItem", "registrations")
+
+
+def claims_are_gone(world: World) -> None:
+    world.store_fails(Fault.TABLE_MISSING, "GetItem", "claims")
+
+
+def store_hangs_up(world: World) -> None:
+    world.store_fails(Fault.CLOSED, "PutItem", "claims", times=2)
+
+
+def meets(fault: Fault, operation: str, table: str) -> Callable[[World], None]:
+    def meet(world: World) -> None:
+        world.store_fails(fault, operation, table)
+
+    meet.__name__ = f"{operation}_of_{table}_meets_{fault.name}"
+    return meet
+
+
+class Case(NamedTuple):
+    alarm: AlarmName
+    fault: Callable[[World], None]
+    """Adds one to what the alarm watches."""
+    others: frozenset[AlarmName] = frozenset()
+    """What else has to fire by then."""
+
+
+CASES = [
+    Case("ApiServerErrors", marketplace_denies, frozenset({"MarketplaceRefused"})),
+    Case("ApiServerErrors", event_is_not_foreseen, frozenset({"ResolverErrors"})),
+    Case("ApiServerErrors", store_denies, frozenset({"StoreUnavailable"})),
+    Case("ResolverErrors", event_is_not_foreseen),
+    Case("MarketplaceThrottled", marketplace_throttles),
+    Case("MarketplaceUnavailable", marketplace_fails, frozenset({"ApiServerErrors"})),
+    Case("MarketplaceUnavailable", marketplace_hangs_up, frozenset({"ApiServerErrors"})),
+    Case("MarketplaceRefused", marketplace_denies),
+    Case("MarketplaceRefused", marketplace_is_disabled),
+    Case("MarketplaceRefused", marketplace_names_no_account),
+    Case("StoreUnavailable", store_denies),
+    Case("StoreUnavailable", claims_are_gone),
+    Case("StoreUnavailable", store_hangs_up),
+    Case("TokensRefused", token_is_forged),
+    Case("TokensRefused", token_is_expired),
+    Case("ProductsRefused", product_is_not_sold_here),
+    Case("RegistrationsReadThrottled", meets(Fault.THROUGHPUT_EXCEEDED, "GetItem", "registrations")),
+    Case("RegistrationsWriteThrottled", meets(Fault.THROUGHPUT_EXCEEDED, "UpdateItem", "registrations")),
+    Case("ClaimsReadThrottled", meets(Fault.THROUGHPUT_EXCEEDED, "GetItem", "claims")),
+    Case("ClaimsWriteThrottled", meets(Fault.THROUGHPUT_EXCEEDED, "PutItem", "claims")),
+    Case("ClaimsWriteThrottled", meets(Fault.THROUGHPUT_EXCEEDED, "UpdateItem", "claims")),
+    Case("RegistrationsGetItemFails", meets(Fault.SERVER_ERROR, "GetItem", "registrations")),
+    Case("RegistrationsUpdateItemFails", meets(Fault.SERVER_ERROR, "UpdateItem", "registrations")),
+    Case("ClaimsGetItemFails", meets(Fault.SERVER_ERROR, "GetItem", "claims")),
+    Case("ClaimsPutItemFails", meets(Fault.SERVER_ERROR, "PutItem", "claims")),
+    Case("ClaimsUpdateItemFails", meets(Fault.SERVER_ERROR, "UpdateItem", "claims")),
+]
+
+
+def api_turns_away(world: World) -> None:
+    world.answer(429)
+
+
+def lambda_turns_away(world: World) -> None:
+    world.cloudwatch.put("AWS/Lambda", "Throttles", FunctionName="resolver")
+
+
+NOT_THE_FUNCTIONS = [Case("ApiThrottled", api_turns_away), Case("ResolverThrottles", lambda_turns_away)]
+
+
+def names(cases: list[Case]) -> list[str]:
+    return [f"{case.alarm}-{case.fault.__name__}" for case in cases]
+
+
+def assert_fires_on_its_threshold(world: World, case: Case) -> None:
+    (alarm,) = (
+        world.cloudwatch.alarms[logical_id]
+        for logical_id, name in world.deployed.alarm_names.items()
+        if name == case.alarm
+    )
+    needed = int(alarm.threshold)
+    assert needed == alarm.threshold
+
+    for _ in range(needed - 1):
+        case.fault(world)
+        assert case.alarm not in world.firing()
+        # As far apart as they can be and still all be in one period.
+        world.cloudwatch.advance(alarm.period / needed)
+    case.fault(world)
+
+    assert world.cloudwatch.figures(alarm.metric) == [1.0] * needed
+    assert world.firing() == {case.alarm} | case.others
+
+
+@pytest.mark.parametrize("case", CASES, ids=names(CASES))
+def test_an_alarm_fires_on_its_fault_and_not_on_one_less(world: World, case: Case) -> None:
+    assert_fires_on_its_threshold(world, case)
+
+
+@pytest.mark.parametrize("case", NOT_THE_FUNCTIONS, ids=names(NOT_THE_FUNCTIONS))
+def test_an_alarm_on_what_only_aws_can_do_fires_on_figures_written_by_hand(world: World, case: Case) -> None:
+    """A request that the gateway or Lambda turns away never reaches the function, so nothing is injected here.
+
+    The gateway's line is the template's own format with its status filled in; Lambda's figure has the name and the
+    dimension that AWS documents.
+    """
+    assert_fires_on_its_threshold(world, case)
+
+
+def test_a_marketplace_that_answers_the_third_try_only_fires_the_slow_alarm_on_measured_time(world: World) -> None:
+    world.marketplace.slow_down(LONGER_THAN_THE_SDK_WAITS)
+    assert world.register().startswith("303")
+    assert world.firing() == set()
+
+    world.marketplace.slow_down(LONGER_THAN_THE_SDK_WAITS, times=2)
+    assert world.register().startswith("303")
+    assert world.firing() == {"ResolverSlow"}
+
+
+def test_no_alarm_is_without_its_fault() -> None:
+    shown = {case.alarm for case in CASES + NOT_THE_FUNCTIONS} | {"ResolverSlow"}
+
+    assert shown == set(ALARM_NAMES)
+
+
+def test_every_alarm_on_a_log_is_fed_by_one_metric_filter(world: World) -> None:
+    filtered = world.cloudwatch.filtered
+
+    watched = [
+        alarm.metric for alarm in world.cloudwatch.alarms.values() if not alarm.metric.namespace.startswith("AWS/")
+    ]
+
+    assert watched
+    assert {filtered.count(metric) for metric in watched} == {1}
+
+
+def test_an_ordinary_day_fires_nothing_even_if_all_of_it_comes_at_once(world: World) -> None:
+    customers = [MarketplaceCustomer.licensed(PRODUCT) for _ in range(20)]
+    landings = [world.register(world.marketplace.form(customer)) for customer in customers]
+    repeats = [world.register(world.marketplace.form(customer)) for customer in customers[:6]]
+    for _ in range(4):
+        token_is_expired(world)
+    token_is_forged(world)
+    codes = [parse_qs(urlsplit(landing).query)["registration_code"][0] for landing in landings]
+    claims = [world.claim(code) for code in codes[:10]]
+    refused = world.claim(codes[0])
+    page = world.send(http_event("GET /register", headers=BROWSER)).response
+    # Hiccups that the SDK gets past.
+    world.marketplace.throttle()
+    hiccup = world.register()
+    bad = world.send(form_event({}, **JSON_CALLER)).response
+
+    assert {landing[:3] for landing in [*landings, *repeats, hiccup]} == {"303"}
+    assert (claims, refused) == ([200] * 10, 404)
+    assert page
+    assert bad
+    assert (page["statusCode"], bad["statusCode"]) == (200, 400)
+    assert world.firing() == set()
+    # That nothing fired is not that nothing was seen.
+    counted = {name: len(world.cloudwatch.figures(outcome_metric(name))) for name in DAY}
+    assert counted == DAY
+
+
+DAY = {
+    "Registrations": 27,
+    "Claims": 10,
+    "BadRequests": 1,
+    "TokensRefused": 5,
+    "ClaimsRefused": 1,
+    "MarketplaceThrottled": 0,
+    "MarketplaceTime": 32,
+    "StoreTime": 27,
+}
+
+
+def outcome_metric(name: str) -> Metric:
+    return Metric("MarketplaceRegistration/resolver", name)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "",
+        "ERROR",
+        '{ $.outcome != "x" }',
+        '{ $.outcome = "token_*" }',
+        "{ $.outcome = x }",
+        "{ $.status = 429 }",
+        "{ $.status >= 500 }",
+        '{ ($.a = "x") && ($.b = "y") }',
+        '{ ($.a = "x") || $.b = "y" }',
+        '{ $.a.b = "x" }',
+        "{ $.a IS TRUE }",
+        '[ip, status = "429"]',
+    ],
+)
+def test_a_pattern_that_would_be_misread_here_is_refused(pattern: str) -> None:
+    with pytest.raises(NotImplementedError):
+        matcher(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "other"),
+    [
+        ('{ $.a = "x" }', [{"a": "x"}], [{}, {"a": "xx"}, {"b": "x"}, {"a": 1}]),
+        ('{ ($.a = "x") || ($.a = "y") }', [{"a": "x"}, {"a": "y"}], [{}, {"a": "z"}]),
+        ("{ $.a = * }", [{"a": "x"}, {"a": 1.5}], [{}, {"b": 1}]),
+        ('{ $.a = "*" }', [{"a": "x"}, {"a": 1.5}], [{}, {"b": 1}]),
+        ('{ $.a = "429" }', [{"a": "429"}], [{"a": 429}, {"a": "4290"}]),
+    ],
+)
+def test_a_pattern_is_read_as_cloudwatch_reads_it(
+    pattern: str, matching: list[dict[str, Any]], other: list[dict[str, Any]]
+) -> None:
+    matches = matcher(pattern)
+
+    assert all(matches(record) for record in matching)
+    assert not any(matches(record) for record in other)
