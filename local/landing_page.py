@@ -38,7 +38,7 @@ _FACTS = {
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --quiet: #4f5966; --paper: #fff; --back: #eef2f0; --edge: #c9d2cd;
-  --field: #78847d; --accent: #0b6b4b; --on-accent: #fff; --notice: #e3f1ea }
+  --field: #78847d; --accent: #0a6446; --on-accent: #fff; --notice: #e3f1ea }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e7ebe9; --quiet: #aab5af; --paper: #1b211e; --back: #101412; --edge: #37413c; --field: #7f8c85;
     --accent: #6fd3a8; --on-accent: #06231a; --notice: #21332b }
@@ -262,7 +262,7 @@ def _document(heading: str, content: str) -> str:
 <main>
 <h1>{heading}</h1>
 {content}
-<nav aria-label="Help"><a href="{_LOG_IN}">Log in to an existing account</a>
+<nav aria-label="Help"><a href="{_LOG_IN}">Log in to your account</a>
 <a href="mailto:support@example.com">Contact support</a></nav>
 <p class="notice">This page runs on this computer, in place of a product's own. It keeps nothing that you enter.</p>
 </main>

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from html import escape
 
 _STYLE = """
-:root { color-scheme: light dark; --page: #f3f4f6; --card: #fff; --text: #16191f; --quiet: #4b5563; --line: #d1d5db;
-  --accent: #0b57d0; --on-accent: #fff; --notice: #fdf0c4; --on-notice: #4a3500; }
+:root { color-scheme: light dark; --page: #f3f4f6; --card: #fff; --text: #16191f; --quiet: #485260; --line: #d1d5db;
+  --accent: #0a50c0; --on-accent: #fff; --notice: #fdf0c4; --on-notice: #4a3500; }
 @media (prefers-color-scheme: dark) {
   :root { --page: #14171c; --card: #1f242c; --text: #e8eaed; --quiet: #b3bac5; --line: #3a414c;
     --accent: #8ab4f8; --on-accent: #10141a; --notice: #463a12; --on-notice: #fdf0c4; } }

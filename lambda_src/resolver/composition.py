@@ -12,6 +12,7 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 from botocore.loaders import Loader
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from resolver.handler import Handler
@@ -23,6 +24,7 @@ from resolver.store import DynamoDBStore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from botocore.awsrequest import AWSResponse
     from mypy_boto3_sts.type_defs import AssumeRoleRequestTypeDef
 
     from resolver.settings import Settings
@@ -46,21 +48,28 @@ def compose(settings: Settings, *, models: Path) -> Handler:
         seller = boto3.Session(
             botocore_session=_seller_session(own, models, settings.seller_role_arn, settings.seller_role_external_id)
         )
+    marketplace = seller.client("meteringmarketplace", region_name=settings.marketplace_region, config=MARKETPLACE)
+    dynamodb = own.client("dynamodb", config=STORE)
+    for client in (marketplace, dynamodb):
+        client.meta.events.register("after-call", _refuse_what_is_cut_off)
     return Handler(
         registrar=Registrar(
-            marketplace=MarketplaceMetering(
-                seller.client("meteringmarketplace", region_name=settings.marketplace_region, config=MARKETPLACE)
-            ),
+            marketplace=MarketplaceMetering(marketplace),
             store=DynamoDBStore(
-                own.client("dynamodb", config=STORE),
-                registrations_table=settings.registrations_table,
-                claims_table=settings.claims_table,
+                dynamodb, registrations_table=settings.registrations_table, claims_table=settings.claims_table
             ),
             products=settings.products,
             claim_ttl=settings.claim_ttl,
         ),
         pages=Pages(support_url=settings.support_url, login_url=settings.login_url),
     )
+
+
+def _refuse_what_is_cut_off(*, http_response: AWSResponse, **_: object) -> None:
+    # botocore takes an answer that broke off for one without members: a claim that is there would seem to be gone.
+    length = http_response.headers.get("Content-Length")
+    if length is not None and int(length) != len(http_response.content):
+        raise ResponseParserError("cut off")
 
 
 def _session(models: Path) -> Session:

@@ -152,8 +152,7 @@ class Handler:
             HTTPStatus.OK,
             self._pages.page(
                 happened="Set up your account from AWS Marketplace",
-                to_do="Registration starts there: open your subscription on AWS Marketplace and press "
-                "“Set up your account”. Your access is ready as soon as you have signed up.",
+                to_do="Open your subscription on AWS Marketplace and press “Set up your account”.",
             ),
         )
 

@@ -7,22 +7,29 @@ import hashlib
 from html import escape
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #16191f; --paper: #fff; --edge: #d5dbdb; --link: #0050a0; --back: #f2f3f3 }
+:root { color-scheme: light dark; --ink: #16191f; --quiet: #4d5766; --paper: #fff; --back: #f1f3f5; --edge: #d6dbe1;
+  --field: #7a8594; --link: #00499c; --hover: #eef4fb }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #eaeded; --paper: #1d2630; --edge: #414d5c; --link: #8cc4ff; --back: #0f1620 }
+  :root { --ink: #edf0f3; --quiet: #b4bdc9; --paper: #1b222c; --back: #0f141b; --edge: #38424f; --field: #7f8b9b;
+    --link: #9accff; --hover: #243140 }
 }
 * { box-sizing: border-box }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem; color: var(--ink);
-  background: var(--back); font: 1.0625rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif }
-main { width: 100%; max-width: 34rem; padding: clamp(1.5rem, 6vw, 3rem); background: var(--paper);
-  border: 1px solid var(--edge); border-radius: .75rem }
-h1 { margin: 0 0 1rem; font-size: clamp(1.375rem, 5vw, 1.75rem); line-height: 1.25; text-wrap: balance }
-p { margin: 0 0 1rem; overflow-wrap: anywhere }
-ul { margin: 1.5rem 0 0; padding: 1.25rem 0 0; border-top: 1px solid var(--edge); list-style: none; display: flex;
-  flex-wrap: wrap; gap: .5rem 1.5rem }
-a { display: inline-block; padding: .25rem 0; color: var(--link); text-underline-offset: .2em }
-a:focus-visible { outline: 3px solid currentColor; outline-offset: 3px; border-radius: .125rem }
-small { opacity: .8 }
+body { margin: 0; min-height: 100vh; min-height: 100svh; display: grid; place-items: center; padding: 1rem;
+  color: var(--ink); background: var(--back); overflow-wrap: anywhere;
+  font: 1.0625rem/1.6 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif }
+main { width: 100%; max-width: 36rem; padding: clamp(1.5rem, 6vw, 3rem); background: var(--paper);
+  border: 1px solid var(--edge); border-radius: 1rem }
+h1 { margin: 0 0 .75rem; font-size: clamp(1.375rem, 5vw, 1.75rem); line-height: 1.25; text-wrap: balance }
+p { margin: 0; text-wrap: pretty }
+ul { margin: 1.75rem 0 0; padding: 0; list-style: none; display: flex; flex-wrap: wrap; gap: .75rem }
+li { flex: 1 0 auto; max-width: 100% }
+a { display: block; padding: .625rem 1rem; border: 1px solid var(--field); border-radius: .5rem; color: var(--link);
+  font-weight: 600; text-align: center; text-decoration: none }
+a:hover { background: var(--hover); text-decoration: underline }
+a:focus-visible { outline: 3px solid var(--link); outline-offset: 3px }
+small { display: block; margin-top: 1.75rem; padding-top: 1rem; border-top: 1px solid var(--edge); color: var(--quiet);
+  font-size: .875rem }
+@media print { body { min-height: 0 } a::after { content: " " attr(href) } }
 """
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -41,7 +48,7 @@ class Pages:
     """
 
     def __init__(self, *, support_url: str | None, login_url: str | None) -> None:
-        links = (("Contact support", support_url), ("Log in to an existing account", login_url))
+        links = (("Contact support", support_url), ("Log in to your account", login_url))
         items = "".join(f'<li><a href="{escape(url)}">{text}</a></li>' for text, url in links if url)
         self._links = f"<ul>{items}</ul>" if items else ""
 
@@ -58,5 +65,5 @@ class Pages:
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{escape(happened)}</title><style>{_STYLE}</style></head>"
-            f"<body><main><h1>{escape(happened)}</h1><p>{escape(to_do)}</p>{quoted}{self._links}</main></body></html>"
+            f"<body><main><h1>{escape(happened)}</h1><p>{escape(to_do)}</p>{self._links}{quoted}</main></body></html>"
         )

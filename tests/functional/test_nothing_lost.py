@@ -1,0 +1,273 @@
+"""A thousand buyers while a fifth of all calls to Marketplace and DynamoDB fails, and those who come at once."""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Barrier
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from constructs_lib.testing import MarketplaceCustomer
+from resolver.composition import compose
+from tests.events import form_event, json_event
+from tests.functional.conftest import PRODUCT
+from tests.functional.faulty_dynamodb import Fault, FaultyDynamoDB, dynamodb_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from constructs_lib.testing import MarketplaceStandIn
+    from resolver.handler import Handler
+    from resolver.settings import Settings
+    from tests.functional.conftest import Tables
+
+    Response = dict[str, Any]
+
+SEED = 20160114
+BUYERS = 1000
+WORKERS = 8
+FAILING = 0.2
+PATIENCE = 15
+STORE_FAULTS = [Fault.THROUGHPUT_EXCEEDED, Fault.THROTTLED, Fault.SERVER_ERROR, Fault.CLOSED, Fault.ANSWER_LOST]
+MARKETPLACE_FAULTS = ["throttle", "fail", "close_connection"]
+TIMES = ("RegisteredAt", "LastRegisteredAt")
+
+
+@pytest.fixture(scope="module")
+def dynamodb_url() -> Iterator[str]:
+    with dynamodb_process() as url:
+        yield url
+
+
+@pytest.fixture
+def dynamodb(dynamodb_url: str) -> Iterator[FaultyDynamoDB]:
+    with FaultyDynamoDB(dynamodb_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def new_resolver(
+    dynamodb: FaultyDynamoDB, resolver: Handler, settings: Settings, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], Handler]:
+    """Start another environment of the function, as Lambda does for every call that comes while others run."""
+    del resolver  # for what it sets in the environment
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint_url)
+    return lambda: compose(settings, models=models)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buyer:
+    customer: MarketplaceCustomer
+    free_trial: bool
+    event_comes_first: bool
+    product_writes: bool
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.customer.customer_aws_account_id, f"{PRODUCT}#{self.customer.license_arn or ''}"
+
+    @property
+    def registration(self) -> dict[str, str]:
+        """What is to be told of the buyer, without the times."""
+        attributes = {
+            "CustomerAWSAccountId": self.customer.customer_aws_account_id,
+            "ProductCode": PRODUCT,
+            "LicenseArn": self.customer.license_arn,
+            "AgreementId": self.customer.agreement_id,
+            "CustomerIdentifier": self.customer.customer_identifier,
+            "OfferType": "free-trial" if self.free_trial else None,
+        }
+        return {name: value for name, value in attributes.items() if value is not None}
+
+    @property
+    def written_by_others(self) -> dict[str, str]:
+        attributes = {"LicenseState": self.event_comes_first, "TenantId": self.product_writes}
+        return {name: f"{name} of {self.key}" for name, written in attributes.items() if written}
+
+
+def buyers(chance: random.Random) -> list[Buyer]:
+    """Return two legacy buyers of five, and of the three licensed ones two that are the same account."""
+    customers: list[MarketplaceCustomer] = []
+    for number in range(0, BUYERS, 5):
+        accounts = [f"{number + index:012}" for index in (0, 1, 2, 3, 3)]
+        makers = [MarketplaceCustomer.legacy] * 2 + [MarketplaceCustomer.licensed] * 3
+        customers += [
+            make(PRODUCT, customer_aws_account_id=account) for make, account in zip(makers, accounts, strict=True)
+        ]
+    chance.shuffle(customers)
+    return [
+        Buyer(
+            customer=customer,
+            free_trial=chance.random() < 0.2,
+            event_comes_first=chance.random() < 0.1,
+            product_writes=chance.random() < 0.3,
+        )
+        for customer in customers
+    ]
+
+
+@dataclass(kw_only=True)
+class People:
+    """Buyers with their browsers, and the product's backend: all who repeat what failed."""
+
+    resolver: Handler
+    marketplace: MarketplaceStandIn
+    chance: random.Random
+    statuses: Counter[int] = field(default_factory=Counter)
+
+    def register(self, buyer: Buyer, form: dict[str, str]) -> str:
+        """Post the form until it is accepted, a fresh one where Marketplace refuses its token."""
+        for _ in range(PATIENCE):
+            self._let_marketplace_fail()
+            response = self.resolver(form_event(form), None)
+            self.statuses[response["statusCode"]] += 1
+            if response["statusCode"] == 303:
+                return code_of(response)
+            if response["statusCode"] == 410:
+                form = self.marketplace.form(buyer.customer, free_trial=buyer.free_trial)
+            else:
+                assert response["statusCode"] == 503
+        raise AssertionError("the buyer gave up")
+
+    def claim(self, code: str) -> Response:
+        """Claim the code as one taker, again and again while the answer is 503."""
+        key = str(uuid.UUID(int=self.chance.getrandbits(128)))
+        for _ in range(PATIENCE):
+            response = claim(self.resolver, code, key)
+            self.statuses[response["statusCode"]] += 1
+            if response["statusCode"] != 503:
+                return response
+        raise AssertionError("the backend gave up")
+
+    def _let_marketplace_fail(self) -> None:
+        while self.chance.random() < FAILING:
+            getattr(self.marketplace, self.chance.choice(MARKETPLACE_FAULTS))()
+        if self.chance.random() < 0.02:
+            self.marketplace.refuse(code="ExpiredTokenException")
+
+
+def code_of(response: Response) -> str:
+    code: str
+    (code,) = parse_qs(urlsplit(response["headers"]["Location"]).query)["registration_code"]
+    return code
+
+
+def claim(resolver: Handler, code: str, key: str) -> Response:
+    return resolver(json_event("POST /claim", {"registration_code": code}, **{"idempotency-key": key}), None)
+
+
+def without(attributes: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if name not in names}
+
+
+def test_a_thousand_buyers_lose_nothing_while_a_fifth_of_all_calls_fails(
+    new_resolver: Callable[[], Handler], dynamodb: FaultyDynamoDB, marketplace: MarketplaceStandIn, tables: Tables
+) -> None:
+    everybody = buyers(random.Random(SEED))
+    dynamodb.inject_at_random(FAILING, STORE_FAULTS, random.Random(SEED))
+    first_registered: dict[tuple[str, str], str] = {}
+
+    def write(buyer: Buyer, name: str) -> None:
+        if name not in buyer.written_by_others:
+            return
+        account, product_license = buyer.key
+        tables.client.update_item(
+            TableName=tables.registrations,
+            Key={"CustomerAWSAccountId": {"S": account}, "ProductLicense": {"S": product_license}},
+            UpdateExpression=f"SET {name} = :value",
+            ExpressionAttributeValues={":value": {"S": buyer.written_by_others[name]}},
+        )
+
+    def be(people: People, buyer: Buyer) -> None:
+        write(buyer, "LicenseState")
+        form = marketplace.form(buyer.customer, free_trial=buyer.free_trial)
+        codes = [people.register(buyer, form)]
+        answers = [people.claim(codes[0])]
+        write(buyer, "TenantId")
+        codes.append(people.register(buyer, form))
+        answers.append(people.claim(codes[1]))
+
+        assert [answer["statusCode"] for answer in answers] == [200, 200]
+        told, told_again = (json.loads(answer["body"]) for answer in answers)
+        assert without(told, *TIMES) == without(told_again, *TIMES) == buyer.registration
+        assert told["RegisteredAt"] == told_again["RegisteredAt"]
+        assert told["LastRegisteredAt"] < told_again["LastRegisteredAt"]
+        first_registered[buyer.key] = told["RegisteredAt"]
+        # One of the two: a refused claim is three calls too.
+        assert people.claim(people.chance.choice(codes))["statusCode"] == 404
+
+    def work(worker: int) -> Counter[int]:
+        people = People(resolver=new_resolver(), marketplace=marketplace, chance=random.Random(SEED + worker))
+        for buyer in everybody[worker::WORKERS]:
+            be(people, buyer)
+        return people.statuses
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        statuses = sum(pool.map(work, range(WORKERS)), Counter[int]())
+
+    stored = {
+        (item["CustomerAWSAccountId"], item["ProductLicense"]): item for item in tables.items(tables.registrations)
+    }
+    assert len(tables.items(tables.registrations)) == len(everybody) == BUYERS
+    assert {key: without(item, "ProductLicense", *TIMES) for key, item in stored.items()} == {
+        buyer.key: buyer.registration | buyer.written_by_others for buyer in everybody
+    }
+    assert {key: item["RegisteredAt"] for key, item in stored.items()} == first_registered
+    # All of this under faults of every kind, as many as was said, of which some were more than the SDK could bridge.
+    assert set(dynamodb.injected) == set(STORE_FAULTS)
+    assert dynamodb.injected.total() / dynamodb.calls.total() == pytest.approx(FAILING, rel=0.1)
+    outcomes = Counter(call.outcome for call in marketplace.calls)
+    expired = outcomes.pop("ExpiredTokenException")
+    assert set(outcomes) == {"OK", "ThrottlingException", "InternalServiceErrorException", "ConnectionClosed"}
+    assert 1 - outcomes["OK"] / outcomes.total() == pytest.approx(FAILING, rel=0.2)
+    assert statuses == {303: 2 * BUYERS, 200: 2 * BUYERS, 404: BUYERS, 410: expired, 503: statuses[503]}
+    assert statuses[503] > 100
+
+
+def at_once(*calls: Callable[[], Response]) -> list[Response]:
+    start = Barrier(len(calls))
+
+    def run(call: Callable[[], Response]) -> Response:
+        start.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def test_a_form_posted_twice_at_the_same_moment_is_one_registration(
+    new_resolver: Callable[[], Handler], marketplace: MarketplaceStandIn, tables: Tables
+) -> None:
+    one, other = new_resolver(), new_resolver()
+    for round_ in range(1, 31):
+        form = marketplace.form(MarketplaceCustomer.licensed(PRODUCT))
+
+        responses = at_once(partial(one, form_event(form), None), partial(other, form_event(form), None))
+
+        assert len(tables.items(tables.registrations)) == round_
+        codes = {code_of(response) for response in responses}
+        assert len(codes) == 2
+        told = [claim(one, code, "backend") for code in codes]
+        assert {answer["statusCode"] for answer in told} == {200}
+        assert len({json.loads(answer["body"])["RegisteredAt"] for answer in told}) == 1
+
+
+def test_of_sixteen_takers_at_once_one_gets_the_registration(
+    new_resolver: Callable[[], Handler], marketplace: MarketplaceStandIn, licensed: MarketplaceCustomer
+) -> None:
+    takers = {f"backend-{number}": new_resolver() for number in range(16)}
+    for _ in range(10):
+        code = code_of(takers["backend-0"](form_event(marketplace.form(licensed)), None))
+
+        responses = at_once(*(partial(claim, resolver, code, key) for key, resolver in takers.items()))
+
+        assert Counter(response["statusCode"] for response in responses) == {200: 1, 404: 15}

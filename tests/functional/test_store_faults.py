@@ -1,0 +1,328 @@
+"""What buyers and the product's backend get while DynamoDB fails, call by call and fault by fault."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from botocore.config import Config
+
+from resolver import composition
+from resolver.handler import ANSWERS, RETRY_AFTER_SECONDS
+from resolver.pages import CONTENT_SECURITY_POLICY
+from resolver.registration import StoreUnavailableError
+from tests.events import BROWSER, JSON_CALLER, REQUEST_ID, form_event, json_event
+from tests.functional.faulty_dynamodb import Fault, FaultyDynamoDB
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from constructs_lib.testing import MarketplaceCustomer, MarketplaceStandIn
+    from resolver.handler import Handler
+    from resolver.settings import Settings
+    from tests.functional.conftest import Tables
+
+    Response = dict[str, Any]
+
+
+class Case(NamedTuple):
+    fault: Fault
+    reason: tuple[str, ...]
+    tries: int
+
+
+TRIES = 2
+PASSING = [
+    Case(Fault.THROUGHPUT_EXCEEDED, ("ProvisionedThroughputExceededException",), TRIES),
+    Case(Fault.THROTTLED, ("ThrottlingException",), TRIES),
+    Case(Fault.SERVER_ERROR, ("InternalServerError",), TRIES),
+    Case(Fault.CLOSED, ("ConnectionClosedError",), TRIES),
+    Case(Fault.ANSWER_LOST, ("ConnectionClosedError",), TRIES),
+    Case(Fault.SLOW, ("ReadTimeoutError",), TRIES),
+    # An older SDK notices by itself.
+    Case(Fault.ANSWER_CUT_OFF, ("ResponseParserError", "ConnectionClosedError"), TRIES),
+]
+FINAL = [
+    Case(Fault.ACCESS_DENIED, ("AccessDeniedException",), 1),
+    Case(Fault.TABLE_MISSING, ("ResourceNotFoundException",), 1),
+]
+DONE_ALL_THE_SAME = {Fault.ANSWER_LOST, Fault.ANSWER_CUT_OFF, Fault.SLOW}
+CLAIM_CALLS = [("GetItem", "claims"), ("GetItem", "registrations"), ("UpdateItem", "claims")]
+
+each_case = pytest.mark.parametrize("case", PASSING + FINAL, ids=lambda case: case.fault.name.lower())
+each_claim_call = pytest.mark.parametrize(("operation", "table"), CLAIM_CALLS)
+
+
+@pytest.fixture
+def dynamodb(dynamodb_url: str) -> Iterator[FaultyDynamoDB]:
+    with FaultyDynamoDB(dynamodb_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def new_resolver(
+    resolver: Handler, settings: Settings, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Handler]:
+    del resolver  # for what it sets in the environment
+
+    def new_resolver(dynamodb_url: str) -> Handler:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
+        return composition.compose(settings, models=models)
+
+    return new_resolver
+
+
+@pytest.fixture
+def faulty(
+    new_resolver: Callable[[str], Handler],
+    dynamodb: FaultyDynamoDB,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Handler:
+    """Return the handler with the proxy for its DynamoDB; one that waits less where the proxy will be slow."""
+    if "case" in request.fixturenames and request.getfixturevalue("case").fault is Fault.SLOW:
+        monkeypatch.setattr(composition, "STORE", composition.STORE.merge(Config(read_timeout=0.3)))
+    return new_resolver(dynamodb.endpoint_url)
+
+
+@pytest.fixture
+def code(faulty: Handler, marketplace: MarketplaceStandIn, licensed: MarketplaceCustomer) -> str:
+    return code_of(faulty(form_event(marketplace.form(licensed)), None))
+
+
+def code_of(response: Response) -> str:
+    code: str
+    (code,) = parse_qs(urlsplit(response["headers"]["Location"]).query)["registration_code"]
+    return code
+
+
+def claim(resolver: Handler, code: str, key: str | None = None) -> Response:
+    headers = {"idempotency-key": key} if key else {}
+    return resolver(json_event("POST /claim", {"registration_code": code}, **headers), None)
+
+
+def assert_store_unavailable(
+    response: Response, caplog: pytest.LogCaptureFixture, reason: tuple[str, ...], *, as_json: bool = True
+) -> None:
+    assert response["statusCode"] == 503
+    assert {
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Retry-After": str(RETRY_AFTER_SECONDS),
+    }.items() <= response["headers"].items()
+    assert "Location" not in response["headers"]
+    answer = ANSWERS[StoreUnavailableError]
+    if as_json:
+        assert response["headers"]["Content-Type"] == "application/problem+json"
+        problem = json.loads(response["body"])
+        assert (problem["status"], problem["outcome"]) == (503, "store_unavailable")
+        assert (problem["detail"], problem["reference"]) == (f"{answer.happened} {answer.to_do}", REQUEST_ID)
+    else:
+        assert response["headers"]["Content-Type"] == "text/html; charset=utf-8"
+        assert response["headers"]["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+        assert f"<h1>{answer.happened}</h1>" in response["body"]
+        assert REQUEST_ID in response["body"]
+    # Why is the operator's business alone.
+    assert not any(name in response["body"] for name in reason)
+    (record,) = (record for record in caplog.records if record.name == "resolver")
+    assert vars(record)["reason"] in reason
+    expected = {"outcome": "store_unavailable", "status": 503, "api_request_id": REQUEST_ID}
+    assert expected.items() <= vars(record).items()
+    assert record.levelno == logging.ERROR
+
+
+@pytest.mark.parametrize("caller", [BROWSER, JSON_CALLER], ids=["browser", "json"])
+@pytest.mark.parametrize("operation", ["PutItem", "UpdateItem"])
+@each_case
+def test_a_registration_that_cannot_be_stored_is_503_and_the_same_form_does_it_later(
+    faulty: Handler,
+    dynamodb: FaultyDynamoDB,
+    marketplace: MarketplaceStandIn,
+    tables: Tables,
+    licensed: MarketplaceCustomer,
+    caplog: pytest.LogCaptureFixture,
+    case: Case,
+    operation: str,
+    caller: dict[str, str],
+) -> None:
+    event = form_event(marketplace.form(licensed), **caller)
+    dynamodb.inject(case.fault, times=99, operation=operation)
+
+    response = faulty(event, None)
+
+    assert_store_unavailable(response, caplog, case.reason, as_json=caller is JSON_CALLER)
+    assert dynamodb.injected == {case.fault: case.tries}
+    # Whatever was written, the code to it was told to nobody.
+    assert len(tables.items(tables.registrations)) == (operation == "UpdateItem" and case.fault in DONE_ALL_THE_SAME)
+    assert ("UpdateItem" in dynamodb.calls) == (operation == "UpdateItem")
+
+    dynamodb.clear_faults()
+    code = code_of(faulty({**event, "headers": {**event["headers"], **BROWSER}}, None))
+
+    assert tables.registration()["LicenseArn"] == licensed.license_arn
+    assert claim(faulty, code)["statusCode"] == 200
+
+
+@each_claim_call
+@each_case
+def test_a_claim_that_the_store_fails_is_503_and_its_repeat_with_the_same_key_succeeds(
+    faulty: Handler,
+    dynamodb: FaultyDynamoDB,
+    tables: Tables,
+    licensed: MarketplaceCustomer,
+    code: str,
+    caplog: pytest.LogCaptureFixture,
+    case: Case,
+    operation: str,
+    table: str,
+) -> None:
+    dynamodb.inject(case.fault, times=99, operation=operation, table=getattr(tables, table))
+
+    response = claim(faulty, code, key="signup-1")
+
+    assert_store_unavailable(response, caplog, case.reason)
+    assert dynamodb.injected == {case.fault: case.tries}
+
+    dynamodb.clear_faults()
+    repeated = claim(faulty, code, key="signup-1")
+
+    assert repeated["statusCode"] == 200
+    assert json.loads(repeated["body"])["LicenseArn"] == licensed.license_arn
+    assert claim(faulty, code, key="signup-2")["statusCode"] == 404
+
+
+@pytest.mark.parametrize(
+    ("case", "operation", "table"),
+    [
+        (case, *call)
+        for case in PASSING + FINAL
+        for call in CLAIM_CALLS
+        if not (call[0] == "UpdateItem" and case.fault in DONE_ALL_THE_SAME)
+    ],
+    ids=lambda value: value.fault.name.lower() if isinstance(value, Case) else None,
+)
+def test_a_claim_that_was_not_taken_can_be_repeated_without_a_key(
+    faulty: Handler, dynamodb: FaultyDynamoDB, tables: Tables, code: str, case: Case, operation: str, table: str
+) -> None:
+    dynamodb.inject(case.fault, times=99, operation=operation, table=getattr(tables, table))
+    assert claim(faulty, code)["statusCode"] == 503
+    dynamodb.clear_faults()
+
+    repeated = claim(faulty, code)
+
+    assert repeated["statusCode"] == 200
+    assert claim(faulty, code)["statusCode"] == 404
+
+
+def test_the_sdk_itself_repeats_a_claim_whose_answer_was_lost_and_is_the_same_taker(
+    faulty: Handler, dynamodb: FaultyDynamoDB, tables: Tables, licensed: MarketplaceCustomer, code: str
+) -> None:
+    dynamodb.calls.clear()
+    dynamodb.inject(Fault.ANSWER_LOST, operation="UpdateItem", table=tables.claims)
+
+    response = claim(faulty, code)
+
+    assert response["statusCode"] == 200
+    assert json.loads(response["body"])["LicenseArn"] == licensed.license_arn
+    assert dynamodb.calls == {"GetItem": 2, "UpdateItem": 2}
+    assert claim(faulty, code)["statusCode"] == 404
+
+
+def test_a_claim_taken_with_a_key_and_never_answered_is_answered_to_that_key_alone(
+    faulty: Handler, dynamodb: FaultyDynamoDB, code: str
+) -> None:
+    dynamodb.inject(Fault.ANSWER_LOST, times=TRIES, operation="UpdateItem")
+
+    statuses = [claim(faulty, code, key)["statusCode"] for key in ("signup-1", "signup-2", "signup-1", "signup-1")]
+
+    assert statuses == [503, 404, 200, 200]
+
+
+def test_a_claim_taken_without_a_key_and_never_answered_is_used_up_which_is_what_the_key_is_for(
+    faulty: Handler, dynamodb: FaultyDynamoDB, code: str
+) -> None:
+    dynamodb.inject(Fault.ANSWER_LOST, times=TRIES, operation="UpdateItem")
+
+    statuses = [claim(faulty, code)["statusCode"] for _ in range(3)]
+
+    assert statuses == [503, 404, 404]
+
+
+def test_a_registration_whose_answer_was_lost_is_still_the_first_one(
+    faulty: Handler,
+    dynamodb: FaultyDynamoDB,
+    marketplace: MarketplaceStandIn,
+    tables: Tables,
+    licensed: MarketplaceCustomer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "resolver")
+    dynamodb.inject(Fault.ANSWER_LOST, operation="UpdateItem")
+
+    response = faulty(form_event(marketplace.form(licensed)), None)
+
+    assert response["statusCode"] == 303
+    (record,) = (record for record in caplog.records if record.name == "resolver")
+    assert vars(record)["outcome"] == "registered"
+    assert dynamodb.calls == {"PutItem": 1, "UpdateItem": 2}
+    registration = tables.registration()
+    assert registration["RegisteredAt"] == registration["LastRegisteredAt"]
+
+
+def test_a_claim_whose_writing_was_not_answered_is_written_once(
+    faulty: Handler,
+    dynamodb: FaultyDynamoDB,
+    marketplace: MarketplaceStandIn,
+    tables: Tables,
+    licensed: MarketplaceCustomer,
+) -> None:
+    dynamodb.inject(Fault.ANSWER_LOST, operation="PutItem")
+
+    code = code_of(faulty(form_event(marketplace.form(licensed)), None))
+
+    assert dynamodb.calls == {"PutItem": 2, "UpdateItem": 1}
+    assert len(tables.items(tables.claims)) == 1
+    assert [claim(faulty, code)["statusCode"] for _ in range(2)] == [200, 404]
+
+
+@pytest.mark.parametrize("case", PASSING, ids=lambda case: case.fault.name.lower())
+def test_a_fault_that_passes_at_every_call_is_seen_by_nobody(
+    faulty: Handler,
+    dynamodb: FaultyDynamoDB,
+    marketplace: MarketplaceStandIn,
+    tables: Tables,
+    licensed: MarketplaceCustomer,
+    case: Case,
+) -> None:
+    dynamodb.inject(case.fault, operation="PutItem", table=tables.claims)
+    dynamodb.inject(case.fault, operation="UpdateItem", table=tables.registrations)
+    for operation, table in CLAIM_CALLS:
+        dynamodb.inject(case.fault, operation=operation, table=getattr(tables, table))
+
+    response = faulty(form_event(marketplace.form(licensed)), None)
+
+    assert response["statusCode"] == 303
+    assert claim(faulty, code_of(response))["statusCode"] == 200
+    assert dynamodb.injected == {case.fault: 5}
+
+
+def test_a_store_that_cannot_be_reached_is_503_for_buyer_and_backend(
+    new_resolver: Callable[[str], Handler],
+    dynamodb_url: str,
+    marketplace: MarketplaceStandIn,
+    licensed: MarketplaceCustomer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with FaultyDynamoDB(dynamodb_url) as gone:
+        resolver = new_resolver(gone.endpoint_url)
+
+    registered = resolver(form_event(marketplace.form(licensed)), None)
+
+    assert_store_unavailable(registered, caplog, ("EndpointConnectionError",), as_json=False)
+    caplog.clear()
+    assert_store_unavailable(claim(resolver, "x" * 43), caplog, ("EndpointConnectionError",))
