@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import jsii
-from aws_cdk import Acknowledgment, ArnFormat, Duration, RemovalPolicy, Stack, Token, Validations
+from aws_cdk import Acknowledgment, ArnFormat, Aws, Duration, RemovalPolicy, Stack, Token, Validations
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigwv2
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -15,9 +16,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
-from constructs_lib.marketplace_seller_role import grant_resolve_customer
+from constructs_lib.marketplace_seller_role import grant_resolve_customer, validate_external_id
 from constructs_lib.outcome_metrics import OutcomeMetrics
 from constructs_lib.registration_alarms import ALARM_NAMES, AlarmName, AlarmSettings, RegistrationAlarms
 from constructs_lib.registration_store import RegistrationStore
@@ -41,6 +43,12 @@ MARKETPLACE_REGIONS = frozenset(
 """Where ResolveCustomer answers."""
 
 _MAX_CLAIM_TTL = Duration.hours(1)
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html; Lambda measures the variables as JSON.
+_MAX_ENVIRONMENT_BYTES = 4096
+
+# How CDK writes what is known at deployment only into a string.
+_TOKEN = re.compile(r"\$\{Token\[[^\]]*\]\}")
 
 # What the access log says of a request: enough to count and to find it, nothing that a caller could hide a secret in.
 _ACCESS_LOG_FORMAT = {
@@ -94,7 +102,8 @@ class MarketplaceRegistration(Construct):
         marketplace_region: where ResolveCustomer is called.
         table: your own registrations table (partition key ``CustomerAWSAccountId``, sort key ``ProductLicense``, both
             strings); by default one is made.
-        encryption_key: encrypts the tables and log groups made here; by default AWS owned keys do.
+        encryption_key: encrypts the tables and log groups made here, in a stack whose ``env`` has a region; by default
+            AWS owned keys do.
         domain: custom domain of the API, whose execute-api endpoint is then disabled; by default there is none.
         throttle: requests a second and burst of the API; by default 10 and 20.
         claim_ttl: how long a buyer's code can be exchanged, up to an hour; by default 10 minutes.
@@ -137,11 +146,16 @@ class MarketplaceRegistration(Construct):
         _validate_products(products)
         _validate_claim_ttl(claim_ttl)
         _validate_marketplace_region(marketplace_region)
+        _validate_partition(marketplace_region, Stack.of(self).region)
         _validate_url("support_url:", support_url, "https", "mailto")
         _validate_url("login_url:", login_url, "https", "mailto")
         _validate_alarm_settings(alarm_settings or {})
+        _validate_throttle(throttle)
+        _validate_encryption_key(encryption_key, Stack.of(self).region)
+        _validate_removal_policy(removal_policy)
         if seller_role_external_id is not None and seller_role is None:
             raise ValueError("seller_role_external_id: is valid only with seller_role, got no seller_role")
+        validate_external_id("seller_role_external_id", seller_role_external_id)
 
         store = RegistrationStore(
             self, "Store", table=table, encryption_key=encryption_key, removal_policy=removal_policy
@@ -158,6 +172,7 @@ class MarketplaceRegistration(Construct):
             "SUPPORT_URL": support_url,
             "LOGIN_URL": login_url,
         }
+        _validate_size(products, environment)
         if encryption_key:
             _let_logs_use(encryption_key, Stack.of(self))
         resolver = ResolverFunction(
@@ -418,11 +433,14 @@ def _system_errors(table: dynamodb.ITableV2, operation: str, options: Mapping[st
 def _let_logs_use(key: kms.IKey, stack: Stack) -> None:
     """Let CloudWatch Logs encrypt this account's log groups; an imported key's policy is for its owner to write.
 
+    Of the principals used here, it alone is named after the partition: in China it ends in ``amazonaws.com.cn``.
+
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
     """
+    suffix = RegionInfo.get(stack.region).domain_suffix or Aws.URL_SUFFIX
     key.add_to_resource_policy(
         iam.PolicyStatement(
-            principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
+            principals=[iam.ServicePrincipal(f"logs.{stack.region}.{suffix}")],
             actions=["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
             resources=["*"],
             conditions={
@@ -451,9 +469,18 @@ def _validate_products(products: Mapping[str, str]) -> None:
 def _validate_url(name: str, url: str | None, *schemes: str) -> None:
     if url is None or Token.is_unresolved(url):
         return
-    parts = urlsplit(url)
-    if parts.scheme not in schemes or not (parts.netloc or parts.scheme == "mailto") or not _is_plain(url):
+    if not (_leads_somewhere(url, schemes) and _is_plain(url)):
         raise ValueError(f"{name} must be an {' or '.join(schemes)} URL, got {url!r}")
+
+
+def _leads_somewhere(url: str, schemes: Sequence[str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Read for its complaint about a port that is none.
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.path if parts.scheme == "mailto" else host)
 
 
 def _is_plain(url: str) -> bool:
@@ -463,6 +490,8 @@ def _is_plain(url: str) -> bool:
 
 def _validate_claim_ttl(claim_ttl: Duration) -> None:
     if claim_ttl.is_unresolved():
+        if claim_ttl.unit_label() != "seconds":
+            raise ValueError(f"claim_ttl: a token must be given as Duration.seconds, got {claim_ttl.unit_label()}")
         return
     seconds = claim_ttl.to_seconds(integral=False)
     if not (1 <= seconds <= _MAX_CLAIM_TTL.to_seconds() and seconds == int(seconds)):
@@ -475,6 +504,58 @@ def _validate_marketplace_region(region: str) -> None:
     if Token.is_unresolved(region) or region in MARKETPLACE_REGIONS:
         return
     raise ValueError(f"marketplace_region: must be one of {', '.join(sorted(MARKETPLACE_REGIONS))}, got {region!r}")
+
+
+def _validate_partition(marketplace_region: str, stack_region: str) -> None:
+    """Refuse a region where the stack's credentials, or those of any role that it can assume, are not valid."""
+    if Token.is_unresolved(marketplace_region) or Token.is_unresolved(stack_region):
+        return
+    partition = RegionInfo.get(stack_region).partition
+    if partition is None:  # a region newer than the CDK
+        return
+    valid = sorted(region for region in MARKETPLACE_REGIONS if RegionInfo.get(region).partition == partition)
+    if marketplace_region not in valid:
+        raise ValueError(
+            f"marketplace_region: must be in the partition of the stack, {partition}, where ResolveCustomer answers in "
+            f"{', '.join(valid) or 'no region'}, got {marketplace_region!r}"
+        )
+
+
+def _validate_throttle(throttle: apigwv2.ThrottleSettings | None) -> None:
+    for name, limit in (("rate_limit", throttle.rate_limit), ("burst_limit", throttle.burst_limit)) if throttle else ():
+        if limit is not None and not Token.is_unresolved(limit) and limit <= 0:
+            raise ValueError(f"throttle: {name} must be above 0, as no request gets through else, got {limit:g}")
+
+
+def _validate_encryption_key(key: kms.IKey | None, stack_region: str) -> None:
+    if key and Token.is_unresolved(stack_region):
+        raise ValueError(
+            "encryption_key: needs a stack whose env has a region, as the CDK cannot write a table's key without, "
+            "got a stack for any region"
+        )
+
+
+def _validate_removal_policy(removal_policy: RemovalPolicy) -> None:
+    if removal_policy is RemovalPolicy.SNAPSHOT:
+        allowed = ", ".join(policy.name for policy in RemovalPolicy if policy is not RemovalPolicy.SNAPSHOT)
+        raise ValueError(
+            f"removal_policy: must be one of {allowed}, as tables and logs have no snapshots, got SNAPSHOT"
+        )
+
+
+def _validate_size(products: Mapping[str, str], environment: Mapping[str, str | None]) -> None:
+    """Refuse what Lambda would refuse in the middle of a deployment; of a token nothing is counted."""
+    variables = {
+        **{name: value for name, value in environment.items() if value is not None},
+        "PRODUCTS": json.dumps(dict(products), separators=(",", ":"), ensure_ascii=False),
+    }
+    text = _TOKEN.sub("", json.dumps(variables, separators=(",", ":"), ensure_ascii=False))
+    size = len(text.encode())
+    if size > _MAX_ENVIRONMENT_BYTES:
+        raise ValueError(
+            f"products: with the other settings must fit Lambda's {_MAX_ENVIRONMENT_BYTES} bytes of environment, "
+            f"got {size} bytes for {len(products)} products"
+        )
 
 
 def _validate_alarm_settings(settings: Mapping[AlarmName, AlarmSettings | None]) -> None:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 import jsii
-from aws_cdk import Acknowledgment, Validations
+from aws_cdk import Acknowledgment, Token, Validations
 from aws_cdk import aws_iam as iam
 from constructs import Construct
+
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+
+
+def validate_external_id(parameter: str, external_id: str | None) -> None:
+    """Refuse what STS refuses; above all an empty one, that would pass for none."""
+    if external_id is None or Token.is_unresolved(external_id) or _EXTERNAL_ID.fullmatch(external_id):
+        return
+    raise ValueError(
+        f"{parameter}: must be 2 to 1224 characters out of letters, digits and _+=,.@:/-, got {external_id!r}"
+    )
 
 
 def grant_resolve_customer(scope: Construct, role: iam.IRole) -> None:
@@ -39,12 +53,16 @@ class MarketplaceSellerRole(Construct):
         construct_id: unique in ``scope``.
         trusted: who may assume the role: the product's account, or better the resolver's role.
         external_id: what the resolver must show to assume it; by default nothing.
+
+    Raises:
+        ValueError: ``external_id`` is none that STS takes.
     """
 
     def __init__(
         self, scope: Construct, construct_id: str, *, trusted: iam.IPrincipal, external_id: str | None = None
     ) -> None:
         super().__init__(scope, construct_id)
+        validate_external_id("external_id", external_id)
         self._role = iam.Role(
             self,
             "Role",

@@ -48,7 +48,8 @@ class RegistrationStore(Construct):
             billing=dynamodb.Billing.on_demand(),
             dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
             encryption=encryption,
-            deletion_protection=removal_policy is not RemovalPolicy.DESTROY,
+            # With any other policy CloudFormation deletes it at times: of a first deployment that failed, say.
+            deletion_protection=removal_policy is RemovalPolicy.RETAIN,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),

@@ -64,6 +64,9 @@ def write_resolver_asset(folder: Path) -> None:
     for partition in endpoints["partitions"]:
         partition["services"] = {k: v for k, v in partition["services"].items() if k in prefixes}
     _write(models / "endpoints.json", endpoints)
+    # The archive that is uploaded keeps them, and Lambda reads as another user; a strict umask would shut it out.
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _write(path: Path, content: Model) -> None:
