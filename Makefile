@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser demo local synth check format test snapshot lock clean
+.PHONY: help install browser demo local synth check format test snapshot dist lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -53,6 +53,12 @@ snapshot: $(INSTALLED) ## write the template snapshots and the dashboard's pictu
 	PYTHONPATH=lambda_src python -m docs.draw_dashboard
 	pytest tests/infrastructure --snapshot-update
 
+# The time that the wheel's files bear: the same sources make the same bytes whenever they are built.
+dist: export SOURCE_DATE_EPOCH := 1580601600
+dist: DIST := dist
+dist: $(VENV)/.installed ## the wheel, into dist
+	python -m hatchling build --target wheel --clean --directory $(DIST)
+
 lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 	$(PIN) --group dev pyproject.toml --output-file requirements/dev.txt
 	$(PIN) --group pyproject.toml:local-aws --output-file requirements/local-aws.txt
@@ -66,7 +72,7 @@ browser:
 
 clean: ## remove everything that make wrote
 	rm -rf .venv .local-aws .old-sdk node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
-	    tests/artefacts
+	    dist tests/artefacts
 
 $(VENV)/.installed: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
