@@ -1,0 +1,107 @@
+"""The product's backend: exchanges the code that came to the landing page for the registration.
+
+The landing page sends it here in the body of a POST, ``{"registration_code": "…"}``, through a function URL or an HTTP
+API. It needs the standard library and the runtime's botocore only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from http import HTTPStatus
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TRIES = 2
+_TIMEOUT_SECONDS = 10
+
+
+class ClaimRefusedError(Exception):
+    """The code is unknown, used or expired: the buyer starts again on AWS Marketplace."""
+
+
+class ClaimUnavailableError(Exception):
+    """The claim URL did not answer; the code is good for the rest of its minutes."""
+
+
+def claim(claim_url: str, registration_code: str, *, credentials: Credentials, region: str) -> dict[str, str]:
+    """Exchange a code for the registration, once.
+
+    Args:
+        claim_url: the construct's ``claim_url``.
+        registration_code: as the landing page received it; never log it.
+        credentials: of whom ``grant_claim`` was given.
+        region: the API's.
+
+    Returns:
+        The registration: ``CustomerAWSAccountId``, ``ProductCode``, and what else Marketplace told.
+
+    Raises:
+        ClaimRefusedError: the code is unknown, used or expired.
+        ClaimUnavailableError: no answer in time, or one that another try may mend.
+        HTTPError: any other refusal, such as 403 without ``grant_claim``.
+    """
+    # The same for each try: where an answer was lost on its way, the next try gets it again; nobody else does.
+    idempotency_key = str(uuid.uuid4())
+    body = json.dumps({"registration_code": registration_code}).encode()
+    for _ in range(_TRIES):
+        signed = AWSRequest(
+            "POST",
+            claim_url,
+            data=body,
+            headers={"Content-Type": "application/json", "Idempotency-Key": idempotency_key},
+        )
+        SigV4Auth(credentials, "execute-api", region).add_auth(signed)
+        request = Request(claim_url, data=body, headers=dict(signed.headers), method="POST")  # noqa: S310 - ours
+        try:
+            with urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 - the construct's own URL
+                registration: dict[str, str] = json.load(response)
+                return registration
+        except HTTPError as error:
+            error.close()
+            if error.code == HTTPStatus.NOT_FOUND:
+                raise ClaimRefusedError from None
+            if error.code < HTTPStatus.INTERNAL_SERVER_ERROR and error.code != HTTPStatus.TOO_MANY_REQUESTS:
+                raise
+        except (OSError, HTTPException):  # no connection, no answer in time, or one that was cut off
+            continue
+    raise ClaimUnavailableError
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, object]:  # noqa: ARG001 - Lambda gives both
+    """Sign a buyer up.
+
+    Args:
+        event: an HTTP request, payload format 2.0.
+        context: Lambda's.
+    """
+    credentials = Credentials(
+        os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"], os.environ["AWS_SESSION_TOKEN"]
+    )
+    code = json.loads(event["body"])["registration_code"]
+    try:
+        registration = claim(os.environ["CLAIM_URL"], code, credentials=credentials, region=os.environ["AWS_REGION"])
+    except ClaimRefusedError:
+        return _answer(HTTPStatus.NOT_FOUND, "Go back to AWS Marketplace and press “Set up your account” again.")
+    except ClaimUnavailableError:
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "Please try again in a few seconds.")
+    # Here the product makes the buyer's account, for this license. The browser need not know more.
+    return _answer(HTTPStatus.OK, f"Welcome, AWS account {registration['CustomerAWSAccountId']}.")
+
+
+def _answer(status: HTTPStatus, message: str) -> dict[str, object]:
+    return {
+        "statusCode": status.value,
+        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"},
+        "body": json.dumps({"message": message}),
+    }
