@@ -62,14 +62,12 @@ class AlarmSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class _Watch:
-    """A metric, from which value on and for how long it is bad, and what to say to the person it wakes."""
+    """A metric, the value from which on a period of it is bad, and what to say to the person it wakes."""
 
     metric: Callable[..., cloudwatch.Metric]
     threshold: float
     description: str
     minutes: int = 5
-    evaluation_periods: int = 1
-    datapoints_to_alarm: int = 1
 
 
 # A product has a few registrations a day, each of them revenue. So where only the operator can mend it, one failure is
@@ -221,15 +219,13 @@ class RegistrationAlarms(Construct):
             alarm.add_alarm_action(*actions)
 
     def _alarm(self, name: AlarmName, watch: _Watch, chosen: AlarmSettings) -> cloudwatch.Alarm:
-        evaluation_periods = chosen.evaluation_periods or watch.evaluation_periods
         return cloudwatch.Alarm(
             self,
             name,
             metric=watch.metric(period=chosen.period or Duration.minutes(watch.minutes)),
             threshold=watch.threshold if chosen.threshold is None else chosen.threshold,
-            evaluation_periods=evaluation_periods,
-            # A seller who asks for one period cannot mean two of them.
-            datapoints_to_alarm=chosen.datapoints_to_alarm or min(watch.datapoints_to_alarm, evaluation_periods),
+            evaluation_periods=chosen.evaluation_periods or 1,
+            datapoints_to_alarm=chosen.datapoints_to_alarm or 1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             # Nothing is published while nothing happens, which is most of a day.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
