@@ -66,17 +66,15 @@ class DynamoDBStore:
         Returns:
             True if it was created: ``RegisteredAt`` is this call's own time, also where the SDK had to repeat it.
         """
-        values = {name: value for name, value in customer.items() if name != PARTITION_KEY}
-        names = [*values, "LastRegisteredAt"]
+        values = {**customer, "LastRegisteredAt": at}
+        del values[PARTITION_KEY]
         with _available():
             answer = self._client.update_item(
                 TableName=self._registrations_table,
                 Key=_key(customer),
                 UpdateExpression="SET RegisteredAt = if_not_exists(RegisteredAt, :LastRegisteredAt), "
-                + ", ".join(f"{name} = :{name}" for name in names),
-                ExpressionAttributeValues={
-                    f":{name}": {"S": str(value)} for name, value in {**values, "LastRegisteredAt": at}.items()
-                },
+                + ", ".join(f"{name} = :{name}" for name in values),
+                ExpressionAttributeValues={f":{name}": {"S": str(value)} for name, value in values.items()},
                 ReturnValues="ALL_NEW",
             )
         return answer["Attributes"]["RegisteredAt"]["S"] == at
