@@ -93,7 +93,7 @@ class LocalAws:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write_certificate(self.certificate, self.key)
+        write_certificate(self.certificate, self.key)
         try:
             self._start()
         except BaseException:
@@ -298,7 +298,7 @@ def _is_foreign(name: str) -> bool:
     return name.startswith(_FOREIGN_PREFIXES) or name.endswith(_FOREIGN_SUFFIXES) or name in _FOREIGN_NAMES
 
 
-def _write_certificate(certificate: Path, key: Path) -> None:
+def write_certificate(certificate: Path, key: Path) -> None:
     # Made here, since the emulator would need the openssl command for it.
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local AWS")])

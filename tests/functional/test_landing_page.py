@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from local.landing_page import LandingPage
-from local.local_aws import _write_certificate
+from local.local_aws import write_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ class Backend:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("certificate")
     certificate, key = folder / "server.crt", folder / "server.key"
-    _write_certificate(certificate, key)
+    write_certificate(certificate, key)
     return certificate, key
 
 

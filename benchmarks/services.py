@@ -1,0 +1,100 @@
+"""Marketplace and DynamoDB as far as one registration needs them: over TLS, at once, and always the same.
+
+What is measured is the function, so that the services take as little as they can, in a process of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import ssl
+import threading
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingTCPServer
+from typing import TYPE_CHECKING, Any
+
+import botocore
+
+from local.local_aws import write_certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.connection import Connection
+
+PRODUCT = "a290sds6en72spp3ph4q890es"
+
+_ANSWERS = {
+    "AWSMPMeteringService.ResolveCustomer": {
+        "CustomerAWSAccountId": "111122223333",
+        "ProductCode": PRODUCT,
+        "LicenseArn": "arn:aws:license-manager::111122223333:license:l-0123456789abcdef0123456789abcdef",
+        "Metadata": {"AgreementId": "agmt-0123456789abcdef01234567"},
+    },
+    "DynamoDB_20120810.PutItem": {},
+    "DynamoDB_20120810.UpdateItem": {"Attributes": {"RegisteredAt": {"S": "2026-01-01T00:00:00.000000+00:00"}}},
+}
+
+
+@contextmanager
+def services(folder: Path) -> Iterator[dict[str, str]]:
+    """Run both, and yield the environment in which a function finds them.
+
+    Args:
+        folder: a scratch folder.
+    """
+    certificate, key, bundle = folder / "server.crt", folder / "server.key", folder / "bundle.pem"
+    write_certificate(certificate, key)
+    # A connection to AWS reads all authorities that the SDK trusts; one alone would be read in no time.
+    trusted = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
+    bundle.write_bytes(trusted + certificate.read_bytes())
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, certificate, key), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        port: int = ours.recv()
+        yield {"AWS_ENDPOINT_URL": f"https://127.0.0.1:{port}", "AWS_CA_BUNDLE": str(bundle)}
+    finally:
+        ours.close()
+        process.join()
+
+
+def _serve(pipe: Connection, certificate: Path, key: Path) -> None:
+    server = _Server(certificate, key)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    pipe.send(server.server_address[1])
+    with suppress(EOFError):
+        pipe.recv()
+
+
+class _Server(ThreadingTCPServer):
+    daemon_threads = True
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        super().__init__(("127.0.0.1", 0), _Connection)
+        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._context.load_cert_chain(certificate, key)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        # The handshake belongs in the connection's own thread.
+        with suppress(ConnectionError, ssl.SSLError), self._context.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
+
+
+class _Connection(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        """Answer a call of an SDK."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps(_ANSWERS[self.headers["X-Amz-Target"]]).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
+        # One write, one packet: a head and a body apart wait for each other's acknowledgement.
+        self.wfile.write(head.encode("latin-1") + body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the overridden method's own name
+        """Print nothing."""
