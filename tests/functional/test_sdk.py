@@ -1,0 +1,188 @@
+"""What the resolver relies on in the SDK to start fast and answer fast; where the SDK changes, one of these fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import botocore
+import pytest
+from botocore import httpsession
+from botocore.config import Config
+from botocore.exceptions import SSLError
+from botocore.session import Session
+from botocore.validate import ParamValidator
+
+from benchmarks.services import services
+from constructs_lib.resolver_asset import OPERATIONS
+from resolver import composition
+from resolver.authorities import read_authorities_once
+from tests.events import form_event, json_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from botocore.awsrequest import AWSPreparedRequest
+    from botocore.client import BaseClient
+    from botocore.model import OperationModel
+
+    from constructs_lib.testing import MarketplaceCustomer, MarketplaceStandIn
+    from resolver.handler import Handler
+    from resolver.settings import Settings
+
+STARTED = """
+import gc, json, sys
+from botocore import httpsession
+import resolver.main
+print(json.dumps({
+    "boto3": "boto3" in sys.modules,
+    "collects": gc.isenabled(),
+    "kept": gc.get_freeze_count() > 0,
+    "one context": httpsession.create_urllib3_context() is httpsession.create_urllib3_context(),
+}))
+"""
+
+
+@dataclass(frozen=True)
+class Watched:
+    resolver: Handler
+    clients: list[BaseClient]
+
+    def on(self, event: str, do: Callable[..., None]) -> None:
+        for client in self.clients:
+            client.meta.events.register_last(event, do)
+
+
+@pytest.fixture
+def watched(endpoints: None, settings: Settings, models: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:  # noqa: ARG001 - sets the environment
+    clients = []
+
+    class WatchedSession(Session):
+        def create_client(self, *arguments: Any, **options: Any) -> BaseClient:
+            clients.append(super().create_client(*arguments, **options))
+            return clients[-1]
+
+    monkeypatch.setattr(composition, "Session", WatchedSession)
+    return Watched(composition.compose(settings, models=models), clients)
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Run services that speak TLS, and forget after the test what it makes of the SDK's contexts."""
+    monkeypatch.setattr(httpsession, "create_urllib3_context", httpsession.create_urllib3_context)
+    with services(tmp_path) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield environment["AWS_ENDPOINT_URL"]
+
+
+def redeem(endpoint_url: str) -> None:
+    client = Session().create_client(
+        "meteringmarketplace",
+        region_name="us-east-1",
+        endpoint_url=endpoint_url,
+        config=Config(retries={"mode": "standard", "total_max_attempts": 1}),
+    )
+    client.resolve_customer(RegistrationToken="token")  # type: ignore[attr-defined] # clients are made at run time
+
+
+def test_the_environment_starts_without_what_it_does_not_need(asset: Path, settings: Settings) -> None:
+    environment = {
+        "PATH": os.defpath,
+        "PYTHONPATH": str(asset),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "PRODUCTS": json.dumps(settings.products),
+        "REGISTRATIONS_TABLE": settings.registrations_table,
+        "CLAIMS_TABLE": settings.claims_table,
+        "CLAIM_TTL_SECONDS": "600",
+        "MARKETPLACE_REGION": settings.marketplace_region,
+    }
+
+    started = subprocess.run([sys.executable, "-c", STARTED], env=environment, check=True, capture_output=True)
+
+    assert json.loads(started.stdout) == {"boto3": False, "collects": True, "kept": True, "one context": True}
+
+
+@pytest.mark.parametrize(("once", "times"), [(True, 1), (False, 2)])
+def test_the_authorities_are_read_once_for_all_connections(
+    tls: str, settings: Settings, models: Path, monkeypatch: pytest.MonkeyPatch, *, once: bool, times: int
+) -> None:
+    del tls  # for what it sets in the environment
+    read = []
+    load = ssl.SSLContext.load_verify_locations
+    monkeypatch.setattr(
+        ssl.SSLContext,
+        "load_verify_locations",
+        lambda context, *files: read.append(files) or load(context, *files),  # type: ignore[func-returns-value] # for both
+    )
+    if once:
+        read_authorities_once()
+    resolver = composition.compose(settings, models=models)
+
+    answers = [resolver(form_event({"x-amzn-marketplace-token": "token"}), None)["statusCode"] for _ in range(2)]
+
+    assert answers == [303, 303]
+    assert len(read) == times
+
+
+def test_a_service_with_a_certificate_of_nobody_known_is_refused(tls: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_authorities_once()
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(Path(botocore.__file__).with_name("cacert.pem")))
+
+    with pytest.raises(SSLError, match="self-signed"):
+        redeem(tls)
+
+
+def test_a_service_with_a_certificate_for_another_host_is_refused(tls: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_authorities_once()
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest: look_up("127.0.0.1", *rest))
+    redeem(tls)
+
+    with pytest.raises(SSLError, match="Hostname mismatch"):
+        redeem(tls.replace("127.0.0.1", "elsewhere.example.com"))
+
+
+def test_the_user_agent_is_the_one_that_was_put_together_at_the_start(
+    watched: Watched, marketplace: MarketplaceStandIn, licensed: MarketplaceCustomer
+) -> None:
+    sent: list[str] = []
+
+    def note(request: AWSPreparedRequest, **_: object) -> None:
+        sent.append(request.headers["User-Agent"])
+
+    watched.on("before-send", note)
+
+    watched.resolver(form_event(marketplace.form(licensed)), None)
+
+    assert [agent.decode() if isinstance(agent, bytes) else agent for agent in sent] == [Session().user_agent()] * 3
+
+
+def test_what_the_adapters_send_is_what_the_models_ask_for(
+    watched: Watched, marketplace: MarketplaceStandIn, licensed: MarketplaceCustomer
+) -> None:
+    """The SDK does not check it at run time."""
+    reports: dict[str, str] = {}
+
+    def check(params: dict[str, Any], model: OperationModel, **_: object) -> None:
+        assert model.input_shape
+        report = ParamValidator().validate(params, model.input_shape)
+        reports[model.name] = reports.get(model.name, "") + report.generate_report()
+
+    watched.on("before-parameter-build", check)
+
+    location = watched.resolver(form_event(marketplace.form(licensed, free_trial=True)), None)["headers"]["Location"]
+    (code,) = parse_qs(urlsplit(location).query)["registration_code"]
+    claimed = watched.resolver(json_event("POST /claim", {"registration_code": code}), None)
+
+    assert claimed["statusCode"] == 200
+    assert reports == dict.fromkeys(OPERATIONS["dynamodb"] | OPERATIONS["meteringmarketplace"], "")
