@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 29
 """Within the 30 seconds that an HTTP API waits; a request's calls, retries included, all end before."""
 
-# Lambda gives CPU by memory. A registration is mostly a cold start, of which the SDK's import and the clients are the
-# greater part, all CPU; at a few registrations a day the price of the memory does not show.
-_MEMORY_MIB = 1024
+# Lambda gives CPU by memory: this is one whole CPU, and Python uses no second one. A registration is mostly a cold start,
+# nearly all CPU but for the waiting on Marketplace; at a few registrations a day the price does not show.
+# docs/performance.md has both. https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+_MEMORY_MIB = 1769
 
 
 class ResolverFunction(Construct):

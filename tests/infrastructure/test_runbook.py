@@ -187,7 +187,7 @@ def test_the_cost_is_that_of_what_is_deployed(minimal_template: Template) -> Non
 
     minimal_template.resource_count_is("AWS::CloudWatch::Alarm", cost.ALARMS)
     minimal_template.resource_count_is("AWS::Logs::MetricFilter", cost.METRICS)
-    assert function["Properties"]["MemorySize"] == cost.MEMORY_GB * 1024
+    assert function["Properties"]["MemorySize"] == cost.MEMORY_MB
     for log_group in minimal_template.find_resources("AWS::Logs::LogGroup").values():
         assert log_group["Properties"]["RetentionInDays"] == 365
 
@@ -200,7 +200,7 @@ def test_every_price_and_quantity_is_explained() -> None:
         *(f"${per:.2f}" for per in (cost.PER_KEPT_LOG_GB, cost.PER_METRIC, cost.PER_ALARM)),
         f"${cost.PER_GB_SECOND:.10f}",
         f"{cost.REQUESTS} requests",
-        f"{cost.COLD_SECONDS} s and {cost.WARM_SECONDS} s at {cost.MEMORY_GB * 1024:,.0f} MB",
+        f"{cost.COLD_SECONDS} s and {cost.WARM_SECONDS} s at {cost.MEMORY_MB:,} MB",
         f"{cost.WRITE_UNITS} write request units",
         f"{cost.READ_UNITS} read request units",
         f"{cost.ITEM_BYTES} bytes of table",
