@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
@@ -84,6 +85,11 @@ class LambdaRuntime:
             self._process.kill()
         os.close(self._log)
         self._server.stop()
+
+    @property
+    def pid(self) -> int:
+        """The process that the function runs in."""
+        return self._process.pid
 
     def invoke(self, event: Mapping[str, Any]) -> Invocation:
         """Hand an event over and wait for what comes of it."""
@@ -170,6 +176,11 @@ class _Server(ThreadingTCPServer):
 class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        # A client that was killed is no error of the server.
+        with suppress(ConnectionError):
+            super().handle()
 
     def do_GET(self) -> None:
         assert self.path == f"{_PREFIX}invocation/next"
