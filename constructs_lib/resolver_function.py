@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 29
 """Within the 30 seconds that an HTTP API waits; a request's calls, retries included, all end before."""
 
-# Lambda gives CPU by memory: this is one whole CPU, and Python uses no second one. A registration is mostly a cold start,
+# Lambda gives CPU by memory: this is one whole CPU, and Python uses no second one. Most registrations are cold starts,
 # nearly all CPU but for the waiting on Marketplace; at a few registrations a day the price does not show.
 # docs/performance.md has both. https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 _MEMORY_MIB = 1769
