@@ -8,6 +8,7 @@ reduced to the operations used. Same sources and same botocore, same asset, on e
 from __future__ import annotations
 
 import atexit
+import gzip
 import json
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.loaders import Loader
+import botocore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     Model = dict[str, Any]
 
 SOURCES = Path(__file__).parent.parent / "lambda_src"
+
+# Read without botocore's Loader: its import takes longer than all that is done here, and it looks into ~/.aws/models
+# first, which is not the same on every machine.
+_MODELS = Path(botocore.__file__).parent / "data"
 
 OPERATIONS: Mapping[str, frozenset[str]] = {
     "dynamodb": frozenset({"GetItem", "PutItem", "UpdateItem"}),
@@ -49,24 +54,31 @@ def write_resolver_asset(folder: Path) -> None:
     # Compiled modules hold the time of their source, which would make another asset of every checkout.
     shutil.copytree(SOURCES / "resolver", folder / "resolver", ignore=shutil.ignore_patterns("__pycache__"))
     models = folder / "models"
-    loader = Loader()
     prefixes = set()
     for service, operations in OPERATIONS.items():
-        version = loader.determine_latest_version(service, "service-2")
-        model = _reduced(loader.load_service_model(service, "service-2", version), operations)
+        # Versions are dates.
+        version = max(path.name for path in (_MODELS / service).iterdir())
+        model = _reduced(_read(f"{service}/{version}/service-2"), operations)
         prefixes.add(model["metadata"]["endpointPrefix"])
         _write(models / service / version / "service-2.json", model)
-        rules = loader.load_service_model(service, "endpoint-rule-set-1", version)
+        rules = _read(f"{service}/{version}/endpoint-rule-set-1")
         _write(models / service / version / "endpoint-rule-set-1.json", rules)
     for name in _SHARED:
-        _write(models / f"{name}.json", loader.load_data(name))
-    endpoints = loader.load_data("endpoints")
+        _write(models / f"{name}.json", _read(name))
+    endpoints = _read("endpoints")
     for partition in endpoints["partitions"]:
         partition["services"] = {k: v for k, v in partition["services"].items() if k in prefixes}
     _write(models / "endpoints.json", endpoints)
     # The archive that is uploaded keeps them, and Lambda reads as another user; a strict umask would shut it out.
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def _read(name: str) -> Model:
+    plain, compressed = _MODELS / f"{name}.json", _MODELS / f"{name}.json.gz"
+    content = gzip.decompress(compressed.read_bytes()) if compressed.exists() else plain.read_bytes()
+    model: Model = json.loads(content)
+    return model
 
 
 def _write(path: Path, content: Model) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -84,3 +87,17 @@ def test_the_asset_is_the_same_however_often_it_is_written(tmp_path: Path) -> No
     )
     assert one == two
     assert {path.suffix for path in one} == {".py", ".json"}
+
+
+def test_the_asset_has_the_models_of_botocore_whatever_is_in_the_home_folder(tmp_path: Path) -> None:
+    folder = tmp_path / ".aws/models/sts/2099-01-01"
+    folder.mkdir(parents=True)
+    for name in ("service-2", "endpoint-rule-set-1"):
+        (folder / f"{name}.json").write_text("{}", encoding="utf-8")
+    write = "import pathlib, sys, constructs_lib.resolver_asset as a; a.write_resolver_asset(pathlib.Path(sys.argv[1]))"
+
+    subprocess.run(
+        [sys.executable, "-c", write, tmp_path / "asset"], env={**os.environ, "HOME": str(tmp_path)}, check=True
+    )
+
+    assert not (tmp_path / "asset/models/sts/2099-01-01").exists()
