@@ -299,7 +299,10 @@ def _is_foreign(name: str) -> bool:
 
 
 def write_certificate(certificate: Path, key: Path) -> None:
-    # Made here, since the emulator would need the openssl command for it.
+    """Write a new certificate for 127.0.0.1 and localhost, which is its own authority, and its private key.
+
+    The emulator would need the openssl command for it.
+    """
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local AWS")])
     now = dt.datetime.now(dt.UTC)
