@@ -1,0 +1,333 @@
+"""Many buyers at once on the local AWS, and as many one after another in one environment; nobody may be lost.
+
+How long a request takes of those that come at once says little of the function: the buyers, the local AWS and all of
+its environments share this machine's cores, and each request waits there for the others. Alone in its environment it
+waits for nobody.
+
+The local AWS gives every request that is under way an environment of its own, so that none sees more than a few
+hundred. What becomes of the memory of one that goes on is seen in the second part. It reads /proc, and so needs Linux.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import re
+import ssl
+import statistics
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPSConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from benchmarks.figures import Figure
+from constructs_lib.resolver_asset import write_resolver_asset
+from constructs_lib.testing import MarketplaceCustomer
+from local.deployment import PRODUCT_CODE, deployed, registration_code
+from tests.events import BROWSER, form_event
+from tests.functional.runtime_api import LambdaRuntime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from local.deployment import Deployment
+
+GROWTH_AT_MOST = 2
+"""Percent. A process settles in its first two thousand requests, by less than one; a leak of 100 bytes makes three."""
+
+# Fifty interpreters that start at once on two busy cores are at it for a quarter of a minute.
+_PATIENCE_SECONDS = 120
+
+# An environment's first registration opens its connections. Fifty that did so in one moment would wait longer for the
+# machine than the function waits for DynamoDB, which on AWS has a machine of its own.
+_RAMP_SECONDS = 0.1
+
+_TIMES = ("RegisteredAt", "LastRegisteredAt")
+
+
+class LoadError(Exception):
+    """Something was refused or lost. The message has counts only, as tokens and codes are secrets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Buyer:
+    customer: MarketplaceCustomer
+    form: dict[str, str] = field(repr=False)
+
+    @property
+    def registration(self) -> dict[str, str]:
+        """What is to be stored, without the times."""
+        attributes = {
+            "CustomerAWSAccountId": self.customer.customer_aws_account_id,
+            "ProductLicense": f"{PRODUCT_CODE}#{self.customer.license_arn or ''}",
+            "ProductCode": PRODUCT_CODE,
+            "LicenseArn": self.customer.license_arn,
+            "AgreementId": self.customer.agreement_id,
+            "CustomerIdentifier": self.customer.customer_identifier,
+        }
+        return {name: value for name, value in attributes.items() if value is not None}
+
+
+class _Answer(NamedTuple):
+    code_hash: str
+    milliseconds: float
+
+
+class _AtOnce(NamedTuple):
+    answers: Sequence[_Answer]
+    seconds: float
+    growth: float
+    """Percent, of the memory of all environments."""
+
+
+class _OneByOne(NamedTuple):
+    answers: Sequence[_Answer]
+    growth: float
+    """Percent, of the environment's memory."""
+
+
+def measure(*, registrations: int, at_once: int) -> list[Figure]:
+    """Deploy, let the buyers come, and then look for every one of them.
+
+    Args:
+        registrations: how many come at once, and then one after another; with few, memory has not settled yet.
+        at_once: how many requests are under way.
+
+    Raises:
+        LoadError: a buyer was not sent on, or what is stored is not what it should be.
+        LocalAwsError: the local AWS did not start or deploy.
+    """
+    with deployed() as deployment:
+        (function,) = deployment.aws.client("lambda").list_functions()["Functions"]
+        buyers = [_buyer(deployment, number) for number in range(2 * registrations)]
+        environments = _start_environments(deployment, at_once)
+        crowd = _register_at_once(deployment, buyers[:registrations], environments, at_once)
+        others = _register_one_by_one(deployment, function, buyers[registrations:])
+        calls = _check(deployment, function, buyers, [*crowd.answers, *others.answers])
+    times = [answer.milliseconds for answer in crowd.answers]
+    percentiles = statistics.quantiles(times, n=100, method="inclusive")
+    together, alone = f"{at_once} at once", "One environment"
+    growth = f"growth of memory from registration {_tenth(registrations):,} to {registrations:,}"
+    return [
+        # Anything else is a LoadError.
+        Figure(name="Registrations lost, wrong or answered with an error", value=0, at_most=0),
+        Figure(name="Calls to Marketplace for one registration", value=calls / len(buyers)),
+        Figure(name=f"{together}: registrations", value=registrations / crowd.seconds, unit="/s"),
+        *(
+            Figure(name=f"{together}: p{share} at the buyer, mostly the local AWS's own", value=percentile, unit="ms")
+            for share, percentile in enumerate(percentiles, start=1)
+            if share in {50, 90, 99}
+        ),
+        Figure(name=f"{together}: the longest", value=max(times), unit="ms"),
+        Figure(name=f"{together}: {growth}", value=crowd.growth, unit="%", at_most=GROWTH_AT_MOST),
+        Figure.of(f"{alone}: a registration, calls included", [a.milliseconds for a in others.answers], "ms"),
+        Figure(name=f"{alone}: {growth}", value=others.growth, unit="%", at_most=GROWTH_AT_MOST),
+    ]
+
+
+def _buyer(deployment: Deployment, number: int) -> _Buyer:
+    make = MarketplaceCustomer.legacy if number % 2 else MarketplaceCustomer.licensed
+    customer = make(PRODUCT_CODE, customer_aws_account_id=f"{number:012}")
+    return _Buyer(customer=customer, form=deployment.marketplace.form(customer))
+
+
+def _connection(deployment: Deployment) -> HTTPSConnection:
+    trust = ssl.create_default_context(cafile=deployment.aws.certificate)
+    location = urlsplit(deployment.fulfillment_url)
+    return HTTPSConnection(f"{location.hostname}", location.port, context=trust, timeout=_PATIENCE_SECONDS)
+
+
+def _start_environments(deployment: Deployment, count: int) -> Sequence[int]:
+    """Let environments start before the clock does, so many if the machine can, and return their processes.
+
+    Lambda starts each on a machine of its own. Here all of them start on the cores that answer.
+    """
+    path = urlsplit(deployment.fulfillment_url).path
+    connected = threading.Barrier(count, timeout=_PATIENCE_SECONDS)
+
+    def look(_: int) -> int:
+        with closing(_connection(deployment)) as connection:
+            connection.connect()
+            connected.wait()
+            connection.request("GET", path)
+            return connection.getresponse().status
+
+    with ThreadPoolExecutor(count) as pool:
+        _demand(HTTPStatus.OK, pool.map(look, range(count)))
+    environments = [
+        int(command.parent.name)
+        for command in Path("/proc").glob("[0-9]*/cmdline")
+        if f"{deployment.aws.folder}/ministack-lambda-".encode() in _read(command)
+    ]
+    if not environments:
+        raise LoadError("/proc shows none of the environments; this needs Linux")
+    return environments
+
+
+def _register_at_once(
+    deployment: Deployment, buyers: Sequence[_Buyer], environments: Sequence[int], at_once: int
+) -> _AtOnce:
+    path = urlsplit(deployment.fulfillment_url).path
+    headers = {**BROWSER, "Content-Type": "application/x-www-form-urlencoded"}
+    numbers = itertools.count()
+    mine = threading.local()
+    responses, before = [], 0
+    with ExitStack() as connections:
+
+        def join() -> None:
+            time.sleep(next(numbers) * _RAMP_SECONDS)
+            mine.connection = connections.enter_context(closing(_connection(deployment)))
+
+        def register(buyer: _Buyer) -> tuple[int, str | None, float]:
+            form = urlencode(buyer.form)
+            start = time.perf_counter()
+            mine.connection.request("POST", path, form, headers)
+            with mine.connection.getresponse() as response:
+                response.read()
+            return response.status, response.getheader("Location"), time.perf_counter() - start
+
+        start = time.perf_counter()
+        with ThreadPoolExecutor(at_once, initializer=join) as pool:
+            for done, response in enumerate(pool.map(register, buyers), start=1):
+                responses.append(response)
+                if done == _tenth(len(buyers)):
+                    before = _resident_kilobytes(environments)
+        seconds = time.perf_counter() - start
+    _demand(HTTPStatus.SEE_OTHER, (status for status, _, _ in responses))
+    return _AtOnce(
+        answers=[_answer(location, taken) for _, location, taken in responses],
+        seconds=seconds,
+        growth=_growth(environments, before),
+    )
+
+
+def _register_one_by_one(deployment: Deployment, function: Mapping[str, Any], buyers: Sequence[_Buyer]) -> _OneByOne:
+    folder = deployment.aws.folder / "one-environment"
+    write_resolver_asset(folder / "asset")
+    client = deployment.aws.environment()
+    environment = {
+        **{name: value for name, value in client.items() if name.startswith("AWS_")},
+        **function["Environment"]["Variables"],
+        "AWS_ENDPOINT_URL_MARKETPLACE_METERING": deployment.marketplace.endpoint_url,
+        "AWS_LAMBDA_LOG_FORMAT": function["LoggingConfig"]["LogFormat"],
+        "AWS_LAMBDA_LOG_LEVEL": "INFO",
+    }
+    answers, lines, before = [], Counter[tuple[str, str]](), 0
+    with LambdaRuntime(
+        folder / "asset",
+        handler=function["Handler"],
+        environment=environment,
+        timeout=function["Timeout"],
+        printed=folder / "printed",
+    ) as runtime:
+        for done, buyer in enumerate(buyers, start=1):
+            invocation = runtime.invoke(form_event(buyer.form))
+            if invocation.response is None:
+                raise LoadError("the function raised an exception")
+            _demand(HTTPStatus.SEE_OTHER, [invocation.response["statusCode"]])
+            records = map(json.loads, invocation.log)
+            lines.update((record["level"], record.get("outcome", "none")) for record in records)
+            answers.append(_answer(invocation.response["headers"]["Location"], invocation.milliseconds / 1000))
+            if done == _tenth(len(buyers)):
+                before = _resident_kilobytes([runtime.pid])
+        growth = _growth([runtime.pid], before)
+    # While it starts, botocore says where it found credentials.
+    del lines["INFO", "none"]
+    if lines != {("INFO", "registered"): len(buyers)}:
+        raise LoadError(f"{len(buyers)} registrations left these lines in the function's log: {dict(lines)}")
+    return _OneByOne(answers=answers, growth=growth)
+
+
+def _tenth(registrations: int) -> int:
+    return math.ceil(registrations / 10)
+
+
+def _demand(status: HTTPStatus, statuses: Iterable[int]) -> None:
+    if (found := Counter(statuses)).keys() - {status}:
+        raise LoadError(f"every answer should have the status {status:d}; these came, and how often: {dict(found)}")
+
+
+def _answer(location: str | None, seconds: float) -> _Answer:
+    code = registration_code(location or "")
+    return _Answer(code_hash=hashlib.sha256(code.encode()).hexdigest(), milliseconds=seconds * 1000)
+
+
+def _read(file: Path) -> bytes:
+    # Of the machine's other processes any may have ended meanwhile.
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return file.read_bytes()
+    return b""
+
+
+def _resident_kilobytes(environments: Iterable[int]) -> int:
+    # Not from statm: the kernel counts that by core, and is off by as much as is looked for here.
+    rollups = (Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii") for pid in environments)
+    return sum(int(size) for rollup in rollups for size in re.findall(r"^Rss: +(\d+) kB$", rollup, re.MULTILINE))
+
+
+def _growth(environments: Iterable[int], before: int) -> float:
+    return (_resident_kilobytes(environments) / before - 1) * 100
+
+
+def _check(
+    deployment: Deployment, function: Mapping[str, Any], buyers: Sequence[_Buyer], answers: Sequence[_Answer]
+) -> int:
+    """Look for whatever was lost, and return how often Marketplace was called."""
+    variables = function["Environment"]["Variables"]
+    items = list(_items(deployment, variables["REGISTRATIONS_TABLE"]))
+    _compare(
+        "registrations",
+        {_key(buyer.registration): buyer.registration for buyer in buyers},
+        {_key(item): {name: value for name, value in item.items() if name not in _TIMES} for item in items},
+    )
+    if again := sum(len({item.get(name) for name in _TIMES}) > 1 for item in items):
+        raise LoadError(f"{again} buyers were registered more than once")
+    if same := len(answers) - len({answer.code_hash for answer in answers}):
+        raise LoadError(f"{same} buyers got the code of another")
+    _compare(
+        "claims",
+        {answer.code_hash: _key(buyer.registration) for buyer, answer in zip(buyers, answers, strict=True)},
+        {item["CodeHash"]: _key(item) for item in _items(deployment, variables["CLAIMS_TABLE"])},
+    )
+    calls = deployment.marketplace.calls
+    outcomes = Counter(call.outcome for call in calls)
+    tokens = {token for buyer in buyers for token in buyer.form.values()}
+    if outcomes.keys() != {"OK"} or {call.registration_token for call in calls} != tokens:
+        raise LoadError(f"{len(tokens)} tokens should have been redeemed; these calls came: {dict(outcomes)}")
+    _check_log(deployment, function["LoggingConfig"]["LogGroup"])
+    return len(calls)
+
+
+def _compare(what: str, expected: Mapping[Any, object], stored: Mapping[Any, object]) -> None:
+    missing, foreign = len(expected.keys() - stored.keys()), len(stored.keys() - expected.keys())
+    wrong = sum(stored[key] != expected[key] for key in stored.keys() & expected.keys())
+    if missing or foreign or wrong:
+        raise LoadError(f"of {len(expected)} {what} {missing} are lost and {wrong} wrong; {foreign} are nobody's")
+
+
+def _items(deployment: Deployment, table: str) -> Iterator[dict[str, str]]:
+    pages = deployment.aws.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    for page in pages:
+        for item in page["Items"]:
+            yield {name: next(iter(value.values())) for name, value in item.items()}
+
+
+def _key(item: Mapping[str, str]) -> tuple[str, str]:
+    return item["CustomerAWSAccountId"], item["ProductLicense"]
+
+
+def _check_log(deployment: Deployment, log_group: str) -> None:
+    # Of what the function logs the local AWS keeps warnings and errors only, and exceptions with their traces.
+    pages = deployment.aws.client("logs").get_paginator("filter_log_events")
+    beside = pages.paginate(logGroupName=log_group, filterPattern="-START -END -REPORT")
+    if lines := sum(len(page["events"]) for page in beside):
+        raise LoadError(f"the function's log has {lines} lines of warnings and errors")
