@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser demo local synth check format test snapshot dist lock clean
+.PHONY: help install browser demo local synth check format test bench snapshot dist lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -48,6 +48,9 @@ test: $(INSTALLED) browser ## every test, from unit tests to a real deploy on th
 	.old-sdk/bin/python -m pytest tests/functional --asset=$(CURDIR)/.old-sdk/asset --boto3=1.40.0 -p no:cacheprovider \
 	    --ignore tests/functional/test_marketplace_stand_in.py --ignore tests/functional/test_landing_page.py \
 	    --ignore tests/functional/test_nothing_lost.py --ignore tests/functional/test_alarms_fire.py
+
+bench: $(INSTALLED) ## what is fast, beside a plain handler and a stack written by hand; into docs/performance.md
+	PYTHONPATH=lambda_src python -m benchmarks
 
 snapshot: $(INSTALLED) ## write the template snapshots and the dashboard's picture anew, to be read in the diff
 	PYTHONPATH=lambda_src python -m docs.draw_dashboard

@@ -1,6 +1,6 @@
 """Puts the function together: settings to clients to handler.
 
-The clients are made by botocore's session, as boto3's would, for boto3 itself is 13 ms of CPU at every cold start: it
+The clients are made by botocore's session, as boto3's would, for boto3 itself is 11 ms of CPU at every cold start: it
 imports what moves files to and from S3. docs/performance.md has this and the other measurements.
 """
 
@@ -90,7 +90,7 @@ def _session(models: Path) -> Session:
         "data_loader", Loader(extra_search_paths=[str(models)], include_default_search_paths=False)
     )
     # What is the same for every call is done once: left to itself the SDK puts the User-Agent header together twice for
-    # each, and checks against its model what the adapters always send in one shape. A quarter of a warm request's CPU.
+    # each, and checks against its model what the adapters always send in one shape. An eighth of a warm request's CPU.
     session.set_default_client_config(Config(user_agent=session.user_agent(), parameter_validation=False))
     return session
 
