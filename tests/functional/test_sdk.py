@@ -134,6 +134,18 @@ def test_the_authorities_are_read_once_for_all_connections(
     assert len(read) == times
 
 
+def test_without_the_sdks_function_each_connection_reads_as_before(
+    tls: str, settings: Settings, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del tls  # for what it sets in the environment
+    with monkeypatch.context() as older:
+        older.delattr(httpsession, "create_urllib3_context")
+        read_authorities_once()
+    resolver = composition.compose(settings, models=models)
+
+    assert resolver(form_event({"x-amzn-marketplace-token": "token"}), None)["statusCode"] == 303
+
+
 def test_a_service_with_a_certificate_of_nobody_known_is_refused(tls: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read_authorities_once()
     monkeypatch.setenv("AWS_CA_BUNDLE", str(Path(botocore.__file__).with_name("cacert.pem")))
@@ -148,7 +160,7 @@ def test_a_service_with_a_certificate_for_another_host_is_refused(tls: str, monk
     monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest: look_up("127.0.0.1", *rest))
     redeem(tls)
 
-    with pytest.raises(SSLError, match="Hostname mismatch"):
+    with pytest.raises(SSLError, match="doesn't match"):
         redeem(tls.replace("127.0.0.1", "elsewhere.example.com"))
 
 
