@@ -6,9 +6,7 @@ What is measured is the function, so that the services take as little as they ca
 from __future__ import annotations
 
 import json
-import multiprocessing
 import ssl
-import threading
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -18,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import botocore
 
 from local.local_aws import write_certificate
+from tests.beside import server_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from multiprocessing.connection import Connection
 
 PRODUCT = "a290sds6en72spp3ph4q890es"
 
@@ -49,25 +47,8 @@ def services(folder: Path) -> Iterator[dict[str, str]]:
     # A connection to AWS reads all authorities that the SDK trusts; one alone would be read in no time.
     trusted = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
     bundle.write_bytes(trusted + certificate.read_bytes())
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, certificate, key), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        port: int = ours.recv()
+    with server_beside(_Server, certificate, key) as port:
         yield {"AWS_ENDPOINT_URL": f"https://127.0.0.1:{port}", "AWS_CA_BUNDLE": str(bundle)}
-    finally:
-        ours.close()
-        process.join()
-
-
-def _serve(pipe: Connection, certificate: Path, key: Path) -> None:
-    server = _Server(certificate, key)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    pipe.send(server.server_address[1])
-    with suppress(EOFError):
-        pipe.recv()
 
 
 class _Server(ThreadingTCPServer):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import multiprocessing
 import socket
 import threading
 import uuid
@@ -17,11 +16,13 @@ from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
+from tests.beside import server_beside
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator, Mapping, Sequence
     from email.message import Message
-    from multiprocessing.connection import Connection
+    from socketserver import TCPServer
 
 _JSON = "application/x-amz-json-1.0"
 # A proxy's own business (RFC 9110), or written anew.
@@ -61,29 +62,17 @@ _ERRORS = {
 @contextmanager
 def dynamodb_process() -> Iterator[str]:
     """Run a DynamoDB that does not fail beside this process, for tests with calls by the ten thousand."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve_dynamodb, args=(theirs,), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        yield ours.recv()
-    finally:
-        ours.close()
-        process.join()
+    with server_beside(_dynamodb) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
-def _serve_dynamodb(pipe: Connection) -> None:
+def _dynamodb() -> TCPServer:
     # Only the process that serves needs them; they take most of a second.
     from moto.moto_server.werkzeug_app import create_backend_app  # noqa: PLC0415
     from werkzeug.serving import make_server  # noqa: PLC0415
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_server("127.0.0.1", 0, create_backend_app("dynamodb"))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    pipe.send(f"http://127.0.0.1:{server.port}")
-    with suppress(EOFError):
-        pipe.recv()
+    return make_server("127.0.0.1", 0, create_backend_app("dynamodb"))
 
 
 class _Planned(NamedTuple):
