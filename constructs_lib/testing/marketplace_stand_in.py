@@ -7,23 +7,20 @@ import base64
 import json
 import re
 import secrets
-import socket
 import string
-import sys
 import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from socketserver import ThreadingTCPServer
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Self, cast
 
+from constructs_lib.testing.loopback_server import LoopbackServer
 from constructs_lib.testing.marketplace_page import Card, marketplace_page
 
 _TARGET = "AWSMPMeteringService.ResolveCustomer"
@@ -432,54 +429,13 @@ class MarketplaceStandIn:
         return _Answer(body=json.dumps(_members(customer)).encode())
 
 
-class _Server(ThreadingTCPServer):
-    """Not an HTTPServer, which looks its own name up in DNS before it listens."""
-
-    allow_reuse_address = True
-    request_queue_size = 128
-
+class _Server(LoopbackServer):
     def __init__(
         self, port: int, *, get: Callable[[str], _Answer], post: Callable[[str, Message, bytes], _Answer]
     ) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(_Handler, port)
         self.get = get
         self.post = post
-        self.stopping = threading.Event()
-        self._lock = threading.Lock()
-        self._connections: dict[socket.socket, threading.Thread] = {}
-
-    def start(self) -> None:
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-
-    def stop(self) -> None:
-        self.stopping.set()
-        self.shutdown()
-        self.server_close()
-        with self._lock:
-            connections = dict(self._connections)
-        # A kept-alive connection would be served on, and its thread wait for the client to hang up.
-        for connection in connections:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        for thread in connections.values():
-            thread.join()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
-        with self._lock:
-            self._connections[request] = thread
-        thread.start()
-
-    def shutdown_request(self, request: Any) -> None:
-        super().shutdown_request(request)
-        with self._lock:
-            self._connections.pop(request, None)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        error = sys.exception()
-        # A client that hung up is no error of the stand-in; all else is, and must not go unseen.
-        if error is not None and not isinstance(error, ConnectionError):
-            raise error
 
 
 class _Handler(BaseHTTPRequestHandler):

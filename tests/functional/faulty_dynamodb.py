@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
 import threading
 import uuid
 from collections import Counter, deque
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from enum import Enum, auto
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
-from socketserver import ThreadingTCPServer
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
+from constructs_lib.testing.loopback_server import LoopbackServer
 from tests.beside import server_beside
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ class FaultyDynamoDB:
 
     def __enter__(self) -> Self:
         self._server = _Server(self)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -197,41 +196,10 @@ def _passed_on(headers: Message) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name.lower() not in _NOT_PASSED_ON}
 
 
-class _Server(ThreadingTCPServer):
-    """Not an HTTPServer, which looks its own name up in DNS before it listens."""
-
-    request_queue_size = 128
-
+class _Server(LoopbackServer):
     def __init__(self, proxy: FaultyDynamoDB) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
+        super().__init__(_Connection)
         self.proxy = proxy
-        self.stopping = threading.Event()
-        self._lock = threading.Lock()
-        self._connections: dict[socket.socket, threading.Thread] = {}
-
-    def stop(self) -> None:
-        self.stopping.set()
-        self.shutdown()
-        self.server_close()
-        with self._lock:
-            connections = dict(self._connections)
-        # A kept-alive connection would wait for the client to hang up.
-        for connection in connections:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        for thread in connections.values():
-            thread.join()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
-        with self._lock:
-            self._connections[request] = thread
-        thread.start()
-
-    def shutdown_request(self, request: Any) -> None:
-        super().shutdown_request(request)
-        with self._lock:
-            self._connections.pop(request, None)
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -246,11 +214,6 @@ class _Connection(BaseHTTPRequestHandler):
     def finish(self) -> None:
         self._upstream.close()
         super().finish()
-
-    def handle(self) -> None:
-        # A client that hung up is no error of the proxy.
-        with suppress(ConnectionError):
-            super().handle()
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -11,14 +11,13 @@ import queue
 import struct
 import subprocess
 import sys
-import threading
 import time
 import uuid
-from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
-from socketserver import ThreadingTCPServer
 from typing import IO, TYPE_CHECKING, Any, Self, cast
+
+from constructs_lib.testing.loopback_server import LoopbackServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +71,7 @@ class LambdaRuntime:
         self._server = _Server()
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server.start()
         self._log, theirs = os.pipe()
         os.set_blocking(self._log, False)
         with self._printed.open("wb") as printed:
@@ -154,33 +153,22 @@ class _Answer:
     milliseconds: float
 
 
-class _Server(ThreadingTCPServer):
-    """Not an HTTPServer, which looks its own name up in DNS before it listens."""
-
-    # A client that was killed leaves a thread that waits for the next event; `stop` ends it.
-    daemon_threads = False
-    block_on_close = True
-
+class _Server(LoopbackServer):
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
+        super().__init__(_Connection)
         self.events: queue.Queue[bytes | None] = queue.Queue()
         self.answers: queue.Queue[_Answer] = queue.Queue()
         self.handed_over = 0.0
 
     def stop(self) -> None:
+        # A client that was killed leaves a thread that waits for the next event.
         self.events.put(None)
-        self.shutdown()
-        self.server_close()
+        super().stop()
 
 
 class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-
-    def handle(self) -> None:
-        # A client that was killed is no error of the server.
-        with suppress(ConnectionError):
-            super().handle()
 
     def do_GET(self) -> None:
         assert self.path == f"{_PREFIX}invocation/next"
