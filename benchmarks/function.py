@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.figures import Figure
-from benchmarks.services import PRODUCT, services
-from constructs_lib.resolver_asset import write_resolver_asset
-from tests.events import form_event
-from tests.functional.runtime_api import LambdaRuntime
+from constructs_lib.registration._resolver import RESOLVER
+from local.emulated.api_events import form_event
+from local.emulated.instant_services import PRODUCT, services
+from local.emulated.lambda_runtime import LambdaRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,7 +77,7 @@ class _Bench:
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        write_resolver_asset(folder / "ours")
+        RESOLVER.write(folder / "ours")
         shutil.copytree(_PLAIN, folder / "plain", ignore=shutil.ignore_patterns("__pycache__"))
         self.ours = _Function("ours", folder / "ours", "resolver.main.handler")
         self.plain = _Function("plain", folder / "plain", "handler.handler")
@@ -202,7 +202,7 @@ def measure_asset() -> list[Figure]:
     """Measure what is uploaded."""
     archive = io.BytesIO()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
-        write_resolver_asset(Path(name))
+        RESOLVER.write(Path(name))
         files = [path for path in Path(name).rglob("*") if path.is_file()]
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
             for path in files:

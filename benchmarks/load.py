@@ -30,11 +30,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from benchmarks.figures import Figure
-from constructs_lib.resolver_asset import write_resolver_asset
+from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.testing import MarketplaceCustomer
 from local.deployment import PRODUCT_CODE, deployed, registration_code
-from tests.events import BROWSER, form_event
-from tests.functional.runtime_api import LambdaRuntime
+from local.emulated.api_events import BROWSER, form_event
+from local.emulated.lambda_runtime import LambdaRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -212,7 +212,7 @@ def _register_at_once(
 
 def _register_one_by_one(deployment: Deployment, function: Mapping[str, Any], buyers: Sequence[_Buyer]) -> _OneByOne:
     folder = deployment.aws.folder / "one-environment"
-    write_resolver_asset(folder / "asset")
+    RESOLVER.write(folder / "asset")
     client = deployment.aws.environment()
     environment = {
         **{name: value for name, value in client.items() if name.startswith("AWS_")},

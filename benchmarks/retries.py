@@ -31,8 +31,8 @@ from botocore.retries.standard import (
 )
 
 from benchmarks.figures import Figure
-from resolver.composition import MARKETPLACE
 from resolver.handler import RETRY_AFTER_SECONDS
+from sdk.time_limits import MARKETPLACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

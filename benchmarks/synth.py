@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.figures import Figure
-from constructs_lib.resolver_asset import write_resolver_asset
+from constructs_lib.registration._resolver import RESOLVER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def measure(*, rounds: int, instances: Sequence[int]) -> list[Figure]:
         instances: how many registrations an app has, rising, two or more.
     """
     with tempfile.TemporaryDirectory() as asset:
-        write_resolver_asset(Path(asset))
+        RESOLVER.write(Path(asset))
         apps = [("empty",), ("hand_written", asset), ("construct", "1")]
         # The first run of an app compiles Python and unpacks the CDK into a cache.
         _cpu_seconds(*apps)

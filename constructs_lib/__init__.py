@@ -4,11 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from constructs_lib.lost_buyers import LostBuyersQuery
-    from constructs_lib.marketplace_registration import MarketplaceRegistration
     from constructs_lib.marketplace_seller_role import MarketplaceSellerRole
-    from constructs_lib.registration_alarms import AlarmName, AlarmSettings
-    from constructs_lib.registration_dashboard import RegistrationDashboard
+    from constructs_lib.monitoring.alarm_settings import AlarmSettings
+    from constructs_lib.registration.alarm_name import AlarmName
+    from constructs_lib.registration.lost_buyers_query import LostBuyersQuery
+    from constructs_lib.registration.marketplace_registration import MarketplaceRegistration
+    from constructs_lib.registration.registration_dashboard import RegistrationDashboard
 
 __all__ = [
     "AlarmName",
@@ -20,18 +21,18 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AlarmName": "registration_alarms",
-    "AlarmSettings": "registration_alarms",
-    "LostBuyersQuery": "lost_buyers",
-    "MarketplaceRegistration": "marketplace_registration",
+    "AlarmName": "registration.alarm_name",
+    "AlarmSettings": "monitoring.alarm_settings",
+    "LostBuyersQuery": "registration.lost_buyers_query",
+    "MarketplaceRegistration": "registration.marketplace_registration",
     "MarketplaceSellerRole": "marketplace_seller_role",
-    "RegistrationDashboard": "registration_dashboard",
+    "RegistrationDashboard": "registration.registration_dashboard",
 }
 
 
 def __getattr__(name: str) -> object:
-    # On first use, as importing a construct starts Node: a backend's tests, which want constructs_lib.testing alone,
-    # should need neither Node nor the CDK.
+    # On first use, because importing a construct starts Node: a backend's tests, which want constructs_lib.testing
+    # alone, should need neither Node nor the CDK.
     if name in _MODULES:
         return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,60 +2,29 @@
 
 from __future__ import annotations
 
-import re
-
 import jsii
-from aws_cdk import Acknowledgment, Token, Validations
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
-
-
-def validate_external_id(parameter: str, external_id: str | None) -> None:
-    """Refuse what STS refuses; above all an empty one, that would pass for none."""
-    if external_id is None or Token.is_unresolved(external_id) or _EXTERNAL_ID.fullmatch(external_id):
-        return
-    raise ValueError(
-        f"{parameter}: must be 2 to 1224 characters out of letters, digits and _+=,.@:/-, got {external_id!r}"
-    )
-
-
-def grant_resolve_customer(scope: Construct, role: iam.IRole) -> None:
-    """Let a role redeem tokens, in a policy of its own below ``scope``.
-
-    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsmarketplacemeteringservice.html
-    """
-    policy = iam.Policy(
-        scope,
-        "ResolveCustomer",
-        roles=[role],
-        statements=[iam.PolicyStatement(actions=["aws-marketplace:ResolveCustomer"], resources=["*"])],
-    )
-    Validations.of(policy).acknowledge(
-        Acknowledgment(
-            id="AwsSolutions::AwsSolutions-IAM5[Resource::*]",
-            reason="aws-marketplace:ResolveCustomer has no resource types: the wildcard is the one resource it takes.",
-        )
-    )
+from constructs_lib._marketplace_access import grant_resolve_customer
+from constructs_lib._parameters import validate_external_id
 
 
 @jsii.implements(iam.IGrantable)
 class MarketplaceSellerRole(Construct):
-    """Lets a resolver in another account redeem tokens; deployed in the account that published the product.
+    """Lets a resolver in another account redeem registration tokens; deployed in the publishing account.
 
-    Marketplace answers ResolveCustomer only to the account that published the product. A seller who runs the product
-    in another account gives ``role.role_arn`` to ``MarketplaceRegistration(seller_role=…)`` there.
+    Marketplace answers ResolveCustomer only for the account that published the product. A seller who runs the product
+    in another account passes ``role.role_arn`` to ``MarketplaceRegistration(seller_role=…)`` there.
 
     Args:
         scope: the stack in the publishing account.
         construct_id: unique in ``scope``.
-        trusted: who may assume the role: the product's account, or better the resolver's role.
-        external_id: what the resolver must show to assume it; by default nothing.
+        trusted: the principal that may assume the role: the product's account or, better, the resolver's role.
+        external_id: the external ID that the resolver must present; by default none.
 
     Raises:
-        ValueError: ``external_id`` is none that STS takes.
+        ValueError: ``external_id`` is not one that STS accepts.
     """
 
     def __init__(

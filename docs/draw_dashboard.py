@@ -14,7 +14,7 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
 from constructs_lib import MarketplaceRegistration
-from constructs_lib.registration_dashboard import RegistrationDashboard
+from constructs_lib.registration.registration_dashboard import RegistrationDashboard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

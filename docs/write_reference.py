@@ -55,21 +55,29 @@ def reference() -> str:
 def _exported(package: str) -> Iterator[ast.ClassDef | ast.Assign]:
     """Find what a package exports, in the order of its ``__all__``."""
     folder = ROOT.joinpath(*package.split("."))
-    sources = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.py"))}
     (names,) = (
         ast.literal_eval(node.value)
-        for node in sources.pop("__init__").body
+        for node in _statements(folder / "__init__.py")
         if isinstance(node, ast.Assign) and _target(node) == "__all__"
     )
     found: dict[str, ast.ClassDef | ast.Assign] = {}
-    for module in sources.values():
-        for node in module.body:
+    for path in sorted(folder.rglob("*.py")):
+        for node in _statements(path):
             if isinstance(node, ast.ClassDef):
                 found[node.name] = node
             elif isinstance(node, ast.Assign):
                 found[_target(node)] = node
     for name in names:
-        yield found[name]
+        exported = found[name]
+        if isinstance(exported, ast.ClassDef):
+            # A base class of our own is not exported: what it has is shown as the class's own.
+            for base in filter(None, (found.get(ast.unparse(base)) for base in exported.bases)):
+                exported.body += base.body if isinstance(base, ast.ClassDef) else ()
+        yield exported
+
+
+def _statements(path: Path) -> list[ast.stmt]:
+    return ast.parse(path.read_text(encoding="utf-8")).body
 
 
 def _target(node: ast.Assign) -> str:
@@ -116,8 +124,8 @@ def _class(package: str, node: ast.ClassDef) -> str:
             )
         )
     callables = {name: method for name, method in public.items() if not _is_property(method)}
-    metrics = [method for name, method in callables.items() if name.startswith("metric_")]
-    others = [method for name, method in callables.items() if not name.startswith("metric_")]
+    metrics = [method for name, method in callables.items() if name.startswith("metric")]
+    others = [method for name, method in callables.items() if not name.startswith("metric")]
     if others:
         rows = [(f"`{_signature(node, method)}`", _meaning(method)) for method in others]
         parts.append(_table(("method", "what it does"), rows))

@@ -20,8 +20,8 @@ from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Self, cast
 
-from constructs_lib.testing.loopback_server import LoopbackServer
-from constructs_lib.testing.marketplace_page import Card, marketplace_page
+from constructs_lib.testing._loopback_server import LoopbackServer
+from constructs_lib.testing._marketplace_page import Card, marketplace_page
 
 _TARGET = "AWSMPMeteringService.ResolveCustomer"
 _JSON = "application/x-amz-json-1.1"

@@ -13,7 +13,7 @@ import sys
 
 import boto3
 
-from examples.claiming_backend.backend.handler import ClaimRefusedError, ClaimUnavailableError, claim
+from examples.claiming_backend.backend.handler import ClaimRejectedError, ClaimUnavailableError, claim
 
 
 def main(claim_url: str, registration_code: str) -> None:
@@ -28,7 +28,7 @@ def main(claim_url: str, registration_code: str) -> None:
         raise SystemExit("boto3 finds no credentials or no region: set AWS_PROFILE, or AWS_DEFAULT_REGION")
     try:
         registration = claim(claim_url, registration_code, credentials=credentials, region=session.region_name)
-    except ClaimRefusedError:
+    except ClaimRejectedError:
         raise SystemExit("the code is unknown, used or expired") from None
     except ClaimUnavailableError:
         raise SystemExit("the claim URL does not answer; try again") from None

@@ -1,1 +1,1 @@
-"""The function behind a fulfillment URL: redeems the buyer's token, records the customer, hands the buyer on."""
+"""The resolver: redeems a buyer's registration token, records the buyer, and redirects to the landing page."""

@@ -1,4 +1,4 @@
-"""Reads the untrusted part of an API Gateway event (HTTP API, payload format 2.0).
+"""Reading of the untrusted part of an API Gateway event (HTTP API, payload format 2.0).
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from resolver.registration import RegistrationError
+from resolver.errors import BodyTooLargeError, BodyUnreadableError, ContentTypeRejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,30 +28,18 @@ MAX_BODY_BYTES = 8 * 1024
 _QUALITY = re.compile(r"[01](\.[0-9]{0,3})?")
 
 
-class BodyUnreadableError(RegistrationError):
-    """The body is not what its content type says, or a field of ours is given twice or is not a string."""
-
-
-class BodyTooLargeError(RegistrationError):
-    """The body has more than MAX_BODY_BYTES."""
-
-
-class ContentTypeRefusedError(RegistrationError):
-    """The content type is neither a form nor JSON."""
-
-
 def fields(event: Event) -> dict[str, str]:
-    """Return the fields that this library knows, out of a form or a JSON object; others are left unread.
+    """Return the fields that this library knows from a form or a JSON object; others are not read.
 
     Form fields are decoded exactly once: a token may contain ``+``, ``/`` and ``=``.
 
     Raises:
-        ContentTypeRefusedError, BodyTooLargeError, BodyUnreadableError: what is wrong with the body.
+        ContentTypeRejectedError, BodyTooLargeError, BodyUnreadableError: the body is invalid.
     """
     content_type = _content_type(event)
     if content_type not in ("application/x-www-form-urlencoded", "application/json"):
-        raise ContentTypeRefusedError
-    # RecursionError is how the JSON parser refuses a body of brackets.
+        raise ContentTypeRejectedError
+    # RecursionError is how the JSON parser rejects a body of brackets.
     try:
         body = _body(event).decode()
         if content_type == "application/json":
@@ -72,7 +60,7 @@ def header(event: Event, name: str) -> str | None:
 
 
 def prefers_json(event: Event) -> bool:
-    """Tell whether to answer in JSON rather than HTML: as ``Accept`` says (RFC 9110), else as the request was sent."""
+    """Tell whether to respond in JSON rather than HTML: by ``Accept`` (RFC 9110), otherwise as the request was sent."""
     accept = header(event, "accept") or "*/*"
     as_json = max(_quality(accept, "application/json"), _quality(accept, "application/problem+json"))
     as_html = _quality(accept, "text/html")
@@ -100,7 +88,7 @@ def _known(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     known: dict[str, Any] = {}
     for name, value in pairs:
         if name in _FIELDS:
-            # Two tokens: whichever were taken, somebody may have meant the other.
+            # Reject duplicates: choosing either value could be wrong.
             if name in known:
                 raise BodyUnreadableError
             known[name] = value
@@ -108,7 +96,7 @@ def _known(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _is_text(value: object) -> bool:
-    """Tell a string that can be sent on from other values; JSON can spell half a surrogate pair."""
+    """Tell whether a value is a string that can be passed on; JSON can spell half a surrogate pair."""
     return isinstance(value, str) and value.isprintable()
 
 

@@ -1,27 +1,27 @@
-"""What Lambda calls. Clients are made while the environment starts, when it has the most CPU."""
+"""The entry point that Lambda calls. Clients are created during init, when the execution environment has most CPU."""
 
-# ruff: noqa: E402 - the collector is stopped before what it would be collecting is imported
+# ruff: noqa: E402 - the collector is stopped before the imports that would keep it busy
 import gc
 
-# Nothing that an import or a client makes is garbage, but the collector looks through all of it time and again as it
-# grows: 8 ms of CPU.
+# Nothing that an import or a client creates is garbage, but the collector scans all of it again and again as it grows:
+# 8 ms of CPU.
 gc.disable()
 
 import logging
 import os
 from pathlib import Path
 
-from resolver.authorities import read_authorities_once
 from resolver.composition import compose
 from resolver.settings import Settings
+from sdk.authorities import read_authorities_once
 
-# botocore's debug log prints request bodies, with the token in them. Below this line no logger of this process can,
-# whatever level it, or the function's logging configuration, is set to.
+# botocore's debug log prints request bodies, with the token in them. Below this level no logger of this process can
+# print, whatever level it, or the function's logging configuration, is set to.
 logging.disable(logging.DEBUG)
 
 read_authorities_once()
 handler = compose(Settings.from_environment(os.environ), models=Path(__file__).parent.parent / "models")
 
-# What there is now stays, and is not looked at again when what requests leave behind is collected.
+# Move everything loaded so far out of the collector's reach; only per-request garbage is scanned from now on.
 gc.freeze()
 gc.enable()

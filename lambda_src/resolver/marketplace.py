@@ -1,28 +1,27 @@
-"""The only user of AWS Marketplace Metering."""
+"""The adapter of AWS Marketplace Metering."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own name
-from botocore.parsers import ResponseParserError
-
-from resolver.registration import (
-    Customer,
-    MarketplaceRefusedError,
+from resolver.errors import (
+    MarketplaceDeniedError,
     MarketplaceThrottledError,
     MarketplaceUnavailableError,
     RegistrationError,
     TokenExpiredError,
     TokenInvalidError,
 )
+from sdk.errors import CallFailedError, one_kind_of_error
 
 if TYPE_CHECKING:
     from mypy_boto3_meteringmarketplace import MarketplaceMeteringClient
 
+    from resolver.registration import Customer
+
 _HTTP_SERVER_ERROR = 500
 
-# Every other refusal is the operator's to mend. ``Throttling`` is what STS says where a seller's role is assumed.
+# Every other error needs the operator. STS reports throttling as ``Throttling`` when it assumes the seller's role.
 _ERRORS: dict[str, type[RegistrationError]] = {
     "InvalidTokenException": TokenInvalidError,
     "ExpiredTokenException": TokenExpiredError,
@@ -46,29 +45,26 @@ class MarketplaceMetering:
 
         Raises:
             TokenInvalidError, TokenExpiredError: final for this token.
-            MarketplaceThrottledError, MarketplaceUnavailableError: after every retry; worth repeating.
-            MarketplaceRefusedError: any other refusal, and an answer that names no account or no product.
+            MarketplaceThrottledError, MarketplaceUnavailableError: after every retry; worth retrying later.
+            MarketplaceDeniedError: any other error, and a response that names no account or no product.
         """
-        # ``from None``: AWS's own message may quote the token and must not travel with a traceback.
         try:
-            answer = self._client.resolve_customer(RegistrationToken=registration_token)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= _HTTP_SERVER_ERROR:
-                raise MarketplaceUnavailableError(code) from None
-            raise _ERRORS.get(code, MarketplaceRefusedError)(code) from None
-        except (ConnectionError, HTTPClientError, ResponseParserError) as error:
-            raise MarketplaceUnavailableError(type(error).__name__) from None
+            with one_kind_of_error():
+                response = self._client.resolve_customer(RegistrationToken=registration_token)
+        except CallFailedError as failure:
+            if failure.status is None or failure.status >= _HTTP_SERVER_ERROR:
+                raise MarketplaceUnavailableError(failure.reason) from None
+            raise _ERRORS.get(failure.reason, MarketplaceDeniedError)(failure.reason) from None
 
-        # No member is required by the service model, and a new SaaS product has no CustomerIdentifier.
-        account, product = answer.get("CustomerAWSAccountId"), answer.get("ProductCode")
-        if not account or not product:
-            raise MarketplaceRefusedError("AnswerWithoutAccountOrProduct")
-        customer: Customer = {"CustomerAWSAccountId": account, "ProductCode": product}
-        if license_arn := answer.get("LicenseArn"):
+        # The service model requires no member, and a new SaaS product has no CustomerIdentifier.
+        account, product_code = response.get("CustomerAWSAccountId"), response.get("ProductCode")
+        if not account or not product_code:
+            raise MarketplaceDeniedError("AnswerWithoutAccountOrProduct")
+        customer: Customer = {"CustomerAWSAccountId": account, "ProductCode": product_code}
+        if license_arn := response.get("LicenseArn"):
             customer["LicenseArn"] = license_arn
-        if agreement_id := answer.get("Metadata", {}).get("AgreementId"):
+        if agreement_id := response.get("Metadata", {}).get("AgreementId"):
             customer["AgreementId"] = agreement_id
-        if customer_identifier := answer.get("CustomerIdentifier"):
+        if customer_identifier := response.get("CustomerIdentifier"):
             customer["CustomerIdentifier"] = customer_identifier
         return customer

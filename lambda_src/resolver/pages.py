@@ -1,10 +1,74 @@
-"""What a browser sees: one page, without script, that says what happened and what to do."""
+"""What a buyer reads: for each error what happened and what to do, and the one page, without script, that says it."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+from resolver.errors import (
+    BodyTooLargeError,
+    BodyUnreadableError,
+    ClaimRejectedError,
+    ContentTypeRejectedError,
+    MarketplaceDeniedError,
+    MarketplaceThrottledError,
+    MarketplaceUnavailableError,
+    ProductRejectedError,
+    RegistrationError,
+    StoreUnavailableError,
+    TokenExpiredError,
+    TokenInvalidError,
+    TokenMissingError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SET_UP_AGAIN = "Go back to AWS Marketplace and press “Set up your account” again."
+_NOTHING_LOST = "Your subscription is not affected."
+_RETRY = f"{_NOTHING_LOST} Wait a few seconds, then go back to AWS Marketplace and press “Set up your account” again."
+_CONTACT_SUPPORT = (
+    f"{_NOTHING_LOST} Please contact the seller's support; trying again will not help until they have acted."
+)
+
+
+class Text(NamedTuple):
+    """What a reader is told: a heading, and what to do next."""
+
+    happened: str
+    to_do: str
+
+
+WELCOME = Text(
+    "Set up your account from AWS Marketplace",
+    "Open your subscription on AWS Marketplace and press “Set up your account”.",
+)
+
+TEXTS: Mapping[type[RegistrationError], Text] = {
+    TokenMissingError: Text("This request is missing its registration token.", _SET_UP_AGAIN),
+    BodyUnreadableError: Text("This registration could not be read.", _SET_UP_AGAIN),
+    BodyTooLargeError: Text("This registration is too large.", _SET_UP_AGAIN),
+    ContentTypeRejectedError: Text("This registration is neither a form nor JSON.", _SET_UP_AGAIN),
+    TokenInvalidError: Text("AWS Marketplace did not recognize this registration.", _SET_UP_AGAIN),
+    TokenExpiredError: Text("This registration has expired.", f"{_NOTHING_LOST} {_SET_UP_AGAIN}"),
+    ProductRejectedError: Text(
+        "This registration is for a product that is not set up here.",
+        f"{_NOTHING_LOST} Please contact the seller's support.",
+    ),
+    MarketplaceThrottledError: Text("AWS Marketplace is busy.", _RETRY),
+    MarketplaceUnavailableError: Text("AWS Marketplace did not respond.", _RETRY),
+    MarketplaceDeniedError: Text(
+        "Your registration could not be completed: something is wrong on the seller's side.", _CONTACT_SUPPORT
+    ),
+    StoreUnavailableError: Text("Your registration could not be saved.", _RETRY),
+    ClaimRejectedError: Text(
+        "This registration code is unknown, used or expired.",
+        "Send the buyer back to AWS Marketplace to press “Set up your account” again.",
+    ),
+}
+"""Error to text; a ``ClaimRejectedError`` is read by the backend's developer, not by a buyer."""
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #16191f; --quiet: #4d5766; --paper: #fff; --back: #f1f3f5; --edge: #d6dbe1;
@@ -43,8 +107,8 @@ class Pages:
     """Writes the pages of one seller.
 
     Args:
-        support_url: where a buyer finds help (https or mailto); without it no such link is shown.
-        login_url: where an existing customer logs in; without it no such link is shown.
+        support_url: where a buyer finds help (https or mailto); without it there is no such link.
+        login_url: where an existing customer logs in; without it there is no such link.
     """
 
     def __init__(self, *, support_url: str | None, login_url: str | None) -> None:
@@ -52,18 +116,18 @@ class Pages:
         items = "".join(f'<li><a href="{escape(url)}">{text}</a></li>' for text, url in links if url)
         self._links = f"<ul>{items}</ul>" if items else ""
 
-    def page(self, *, happened: str, to_do: str, reference: str | None = None) -> str:
+    def page(self, text: Text, *, reference: str | None = None) -> str:
         """Return a page of HTML.
 
         Args:
-            happened: one sentence, the heading and title.
-            to_do: what the reader can do next.
-            reference: what support can find the request by.
+            text: the heading, which is the title too, and what the reader can do next.
+            reference: by which support can find the request.
         """
         quoted = f"<p><small>Reference for support: {escape(reference)}</small></p>" if reference else ""
+        happened = escape(text.happened)
         return (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{escape(happened)}</title><style>{_STYLE}</style></head>"
-            f"<body><main><h1>{escape(happened)}</h1><p>{escape(to_do)}</p>{self._links}{quoted}</main></body></html>"
+            f"<title>{happened}</title><style>{_STYLE}</style></head>"
+            f"<body><main><h1>{happened}</h1><p>{escape(text.to_do)}</p>{self._links}{quoted}</main></body></html>"
         )

@@ -1,4 +1,4 @@
-"""The only reader of the environment, and what the construct writes into it."""
+"""The settings that the construct writes into the environment, and their only reader."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What one deployed resolver is configured with.
+    """The configuration of one deployed resolver.
 
     Attributes:
         products: product code to landing page URL.
         registrations_table: name or ARN.
         claims_table: name.
-        claim_ttl: how long a buyer's code can be exchanged.
-        marketplace_region: where ResolveCustomer is called.
+        claim_ttl: how long a registration code can be claimed.
+        marketplace_region: region in which ResolveCustomer is called.
         seller_role_arn: role in the publishing account, or None for the function's own role.
-        seller_role_external_id: what that role may ask for, or None.
+        seller_role_external_id: external ID that the role requires, or None.
         support_url: link on the pages that a buyer sees, or None.
         login_url: link on the pages that a buyer sees, or None.
     """
@@ -42,7 +42,7 @@ class Settings:
         """Read the variables that the construct sets.
 
         Raises:
-            KeyError: one that is required is missing.
+            KeyError: a required variable is missing.
         """
         return cls(
             products=json.loads(environment["PRODUCTS"]),

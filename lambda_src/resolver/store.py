@@ -1,14 +1,13 @@
-"""The only user of DynamoDB."""
+"""The adapter of DynamoDB."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own name
-from botocore.parsers import ResponseParserError
-
-from resolver.registration import Customer, Registration, StoreUnavailableError
+from resolver.errors import StoreUnavailableError
+from resolver.registration import Customer, Registration
+from sdk.errors import CallFailedError, one_kind_of_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,22 +21,23 @@ PARTITION_KEY = "CustomerAWSAccountId"
 SORT_KEY = "ProductLicense"
 CLAIM_KEY = "CodeHash"
 CLAIM_EXPIRY = "ExpiresAt"
+# Not renamed to match the parameter: a record that one release marks must stay claimed for the next.
+_CLAIMANT = "Taker"
 
 
 @contextmanager
 def _available() -> Iterator[None]:
     try:
-        yield
-    except ClientError as error:
-        raise StoreUnavailableError(error.response["Error"]["Code"]) from None
-    except (ConnectionError, HTTPClientError, ResponseParserError) as error:
-        raise StoreUnavailableError(type(error).__name__) from None
+        with one_kind_of_error():
+            yield
+    except CallFailedError as failure:
+        raise StoreUnavailableError(failure.reason) from None
 
 
 class DynamoDBStore:
-    """Keeps claims and registrations in two tables.
+    """Keeps claim records and registrations in two tables.
 
-    Every write can be repeated, by the SDK after an answer that was lost as well as by the caller.
+    Every write is idempotent: the SDK may retry it after a lost response, and so may the caller.
 
     Args:
         client: boto3's ``dynamodb``.
@@ -51,10 +51,10 @@ class DynamoDBStore:
         self._claims_table = claims_table
 
     def write_claim(self, code_hash: str, customer: Customer, *, expires_at: int) -> None:
-        """Keep a claim on the customer's registration until ``expires_at`` (seconds since the epoch)."""
-        claim: Item = {CLAIM_KEY: {"S": code_hash}, CLAIM_EXPIRY: {"N": str(expires_at)}, **_key(customer)}
+        """Keep a claim record for the customer's registration until ``expires_at`` (seconds since the epoch)."""
+        record: Item = {CLAIM_KEY: {"S": code_hash}, CLAIM_EXPIRY: {"N": str(expires_at)}, **_key(customer)}
         with _available():
-            self._client.put_item(TableName=self._claims_table, Item=claim)
+            self._client.put_item(TableName=self._claims_table, Item=record)
 
     def write_registration(self, customer: Customer, *, at: str) -> bool:
         """Create or refresh the customer's registration, leaving every attribute that others wrote.
@@ -64,12 +64,12 @@ class DynamoDBStore:
             at: the time now, ISO 8601 in UTC.
 
         Returns:
-            True if it was created: ``RegisteredAt`` is this call's own time, also where the SDK had to repeat it.
+            True if it was created: ``RegisteredAt`` is this call's own time, even if the SDK had to retry it.
         """
         values = {**customer, "LastRegisteredAt": at}
         del values[PARTITION_KEY]
         with _available():
-            answer = self._client.update_item(
+            response = self._client.update_item(
                 TableName=self._registrations_table,
                 Key=_key(customer),
                 UpdateExpression="SET RegisteredAt = if_not_exists(RegisteredAt, :LastRegisteredAt), "
@@ -77,38 +77,39 @@ class DynamoDBStore:
                 ExpressionAttributeValues={f":{name}": {"S": str(value)} for name, value in values.items()},
                 ReturnValues="ALL_NEW",
             )
-        return answer["Attributes"]["RegisteredAt"]["S"] == at
+        return response["Attributes"]["RegisteredAt"]["S"] == at
 
     def read_claim(self, code_hash: str, *, now: int) -> Registration | None:
-        """Return the registration that an unexpired claim stands for, or None."""
+        """Return the registration that an unexpired claim record refers to, or None."""
         with _available():
-            claim = self._client.get_item(
+            record = self._client.get_item(
                 TableName=self._claims_table, Key={CLAIM_KEY: {"S": code_hash}}, ConsistentRead=True
             ).get("Item")
             # Time to live deletes late, by days at worst.
-            if claim is None or int(claim[CLAIM_EXPIRY]["N"]) <= now:
+            if record is None or int(record[CLAIM_EXPIRY]["N"]) <= now:
                 return None
             item = self._client.get_item(
                 TableName=self._registrations_table,
-                Key={name: claim[name] for name in (PARTITION_KEY, SORT_KEY)},
+                Key={name: record[name] for name in (PARTITION_KEY, SORT_KEY)},
                 ConsistentRead=True,
             ).get("Item")
         if item is None:
             return None
-        # Only what this library wrote: the rest of the item is its writers'.
+        # Only what this library wrote: other attributes belong to whoever wrote them.
         ours = Registration.__annotations__
         return cast("Registration", {name: value["S"] for name, value in item.items() if name in ours})
 
-    def take_claim(self, code_hash: str, *, taker: str, now: int) -> bool:
-        """Take the claim; false if it is gone, expired or another's. Repeatable by the same taker."""
+    def take_claim(self, code_hash: str, *, claimant: str, now: int) -> bool:
+        """Claim the record; false if it is gone, expired or claimed by another. The same claimant may retry."""
         with _available():
             try:
                 self._client.update_item(
                     TableName=self._claims_table,
                     Key={CLAIM_KEY: {"S": code_hash}},
-                    UpdateExpression="SET Taker = :taker",
-                    ConditionExpression=f"{CLAIM_EXPIRY} > :now AND (attribute_not_exists(Taker) OR Taker = :taker)",
-                    ExpressionAttributeValues={":taker": {"S": taker}, ":now": {"N": str(now)}},
+                    UpdateExpression=f"SET {_CLAIMANT} = :claimant",
+                    ConditionExpression=f"{CLAIM_EXPIRY} > :now AND (attribute_not_exists({_CLAIMANT}) "
+                    f"OR {_CLAIMANT} = :claimant)",
+                    ExpressionAttributeValues={":claimant": {"S": claimant}, ":now": {"N": str(now)}},
                 )
             except self._client.exceptions.ConditionalCheckFailedException:
                 return False

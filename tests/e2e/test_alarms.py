@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from constructs_lib.registration_alarms import ALARM_NAMES
+from constructs_lib.registration._signals import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ class Watched:
 
 def runbook_name(alarm: Mapping[str, Any]) -> AlarmName:
     """Return the construct's name of an alarm, which CloudFormation has given another."""
-    (name,) = (name for name in ALARM_NAMES if alarm["AlarmDescription"].endswith(f" (docs/runbook.md, {name})"))
+    (name,) = (name for name in SIGNALS if alarm["AlarmDescription"].endswith(f" (docs/runbook.md, {name})"))
     return name
 
 
@@ -70,13 +70,13 @@ def watched(deployment: Deployment) -> Watched:
 
 
 def test_every_alarm_is_deployed_with_its_action_on(watched: Watched) -> None:
-    assert set(watched.alarms) == set(ALARM_NAMES)
+    assert set(watched.alarms) == set(SIGNALS)
     for alarm in watched.alarms.values():
         assert alarm["AlarmActions"] == [watched.pager_arn]
         assert alarm["ActionsEnabled"]
 
 
-@pytest.mark.parametrize("name", ALARM_NAMES)
+@pytest.mark.parametrize("name", SIGNALS)
 def test_an_alarm_that_goes_off_reaches_the_subscriber_and_says_what_to_do(watched: Watched, name: AlarmName) -> None:
     watched.set_state(name, "ALARM")
 

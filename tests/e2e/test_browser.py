@@ -21,13 +21,14 @@ from playwright.sync_api import expect, sync_playwright
 
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceOffer
 from local.deployment import PRODUCT_CODE, deployed
+from local.emulated.api_events import REQUEST_ID, form_event, http_event
 from local.landing_page import LandingPage
-from resolver.handler import ANSWERS, Handler
+from resolver.errors import ClaimRejectedError, TokenExpiredError
+from resolver.handler import Handler
 from resolver.http_event import TOKEN_FIELD
-from resolver.pages import CONTENT_SECURITY_POLICY, Pages
-from resolver.registration import ClaimRefusedError, Registrar, TokenExpiredError
-from tests.events import REQUEST_ID, form_event, http_event
-from tests.unit.fakes import LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
+from resolver.pages import CONTENT_SECURITY_POLICY, TEXTS, Pages
+from resolver.registration import Registrar
+from tests.fakes import LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,7 +150,7 @@ LINKS = {"Contact support": "https://support.example.com/", "Log in to your acco
 def handler(*, support_url: str | None, login_url: str | None) -> Handler:
     """Make a handler for which each token is the name of the error that it ends in."""
     registrar = Registrar(
-        marketplace=FakeMarketplace({error.__name__: error() for error in ANSWERS}),
+        marketplace=FakeMarketplace({error.__name__: error() for error in TEXTS}),
         store=FakeStore(),
         products={PRODUCT: LANDING_PAGE},
         claim_ttl=timedelta(minutes=10),
@@ -179,12 +180,12 @@ def expected() -> dict[str, Expected]:
             LINKS,
         )
     }
-    for error, answer in ANSWERS.items():
+    for error, text in TEXTS.items():
         # A claim is answered in JSON.
-        if error is not ClaimRefusedError:
+        if error is not ClaimRejectedError:
             name = re.sub("(?<=[a-z])(?=[A-Z])", "-", error.__name__.removesuffix("Error")).lower()
             event = form_event({TOKEN_FIELD: error.__name__})
-            pages[name] = Expected(linked(event, None), answer.happened, answer.to_do, REQUEST_ID, LINKS)
+            pages[name] = Expected(linked(event, None), text.happened, text.to_do, REQUEST_ID, LINKS)
     expired = pages["token-expired"]
     event = form_event({TOKEN_FIELD: TokenExpiredError.__name__})
     return {**pages, "without-links": expired._replace(response=plain(event, None), links={})}

@@ -19,7 +19,7 @@ from zipfile import ZipFile
 import pytest
 from packaging.requirements import Requirement
 
-from constructs_lib.resolver_asset import write_resolver_asset
+from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.testing import MarketplaceCustomer
 from local.deployment import Deployment
 
@@ -284,7 +284,7 @@ def test_the_template_does_not_hang_on_the_order_of_hashes(from_checkout: dict[s
 def test_lambda_may_read_the_asset_whatever_the_seller_lets_others_read(tmp_path: Path) -> None:
     umask = os.umask(0o077)
     try:
-        write_resolver_asset(tmp_path / "asset")
+        RESOLVER.write(tmp_path / "asset")
     finally:
         os.umask(umask)
 

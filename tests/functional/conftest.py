@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from constructs_lib.resolver_asset import write_resolver_asset
+from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceStandIn
 from resolver.composition import compose
 from resolver.settings import Settings
@@ -35,7 +35,7 @@ def asset(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     if given:
         return given
     folder = tmp_path_factory.mktemp("asset")
-    write_resolver_asset(folder)
+    RESOLVER.write(folder)
     return folder
 
 

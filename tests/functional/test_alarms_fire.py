@@ -16,13 +16,13 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
 from constructs_lib import MarketplaceRegistration
-from constructs_lib.registration_alarms import ALARM_NAMES
+from constructs_lib.registration._signals import SIGNALS
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceStandIn
-from tests.events import BROWSER, JSON_CALLER, form_event, http_event, json_event
-from tests.functional.cloudwatch import CloudWatch, Metric, matcher, resolved
+from local.emulated.api_events import BROWSER, JSON_CALLER, form_event, http_event, json_event
+from local.emulated.cloudwatch import CloudWatch, Metric, matcher, resolved
+from local.emulated.faulty_dynamodb import Fault, FaultyDynamoDB
+from local.emulated.lambda_runtime import LambdaRuntime
 from tests.functional.conftest import LANDING_PAGE, PRODUCT, REGION
-from tests.functional.faulty_dynamodb import Fault, FaultyDynamoDB
-from tests.functional.runtime_api import LambdaRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from aws_cdk.aws_cloudwatch import CfnAlarm
 
     from constructs_lib import AlarmName
-    from tests.functional.runtime_api import Invocation
+    from local.emulated.lambda_runtime import Invocation
 
 TOKEN_FIELD = "x-amzn-marketplace-token"
 
@@ -401,7 +401,7 @@ def test_a_marketplace_that_answers_the_third_try_only_fires_the_slow_alarm_on_m
 def test_no_alarm_is_without_its_fault() -> None:
     shown = {case.alarm for case in CASES + NOT_THE_FUNCTIONS} | {"ResolverSlow"}
 
-    assert shown == set(ALARM_NAMES)
+    assert shown == set(SIGNALS)
 
 
 def test_every_alarm_on_a_log_is_fed_by_one_metric_filter(world: World) -> None:

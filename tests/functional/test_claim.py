@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.events import form_event, http_event, json_event
+from local.emulated.api_events import form_event, http_event, json_event
 
 if TYPE_CHECKING:
     from constructs_lib.testing import MarketplaceCustomer, MarketplaceStandIn

@@ -16,10 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from constructs_lib.testing import MarketplaceCustomer
+from local.emulated.api_events import form_event, json_event
+from local.emulated.faulty_dynamodb import Fault, FaultyDynamoDB, dynamodb_process
 from resolver.composition import compose
-from tests.events import form_event, json_event
 from tests.functional.conftest import PRODUCT
-from tests.functional.faulty_dynamodb import Fault, FaultyDynamoDB, dynamodb_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

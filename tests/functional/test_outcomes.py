@@ -11,10 +11,10 @@ import pytest
 from botocore.config import Config
 
 from constructs_lib.testing import MarketplaceCustomer
+from local.emulated.api_events import BROWSER, JSON_CALLER, REQUEST_ID, form_event
 from resolver import composition
-from resolver.handler import ANSWERS
-from resolver.pages import CONTENT_SECURITY_POLICY
-from tests.events import BROWSER, JSON_CALLER, REQUEST_ID, form_event
+from resolver.pages import CONTENT_SECURITY_POLICY, TEXTS
+from sdk import time_limits
 from tests.functional.conftest import PRODUCT
 
 if TYPE_CHECKING:
@@ -104,14 +104,14 @@ def test_a_refused_registration(
     assert response["statusCode"] == status
     assert_private(response["headers"])
     assert ("Retry-After" in response["headers"]) == (status == 503)
-    (answer,) = {answer for answer in ANSWERS.values() if answer.outcome == outcome}
+    (text,) = {text for error, text in TEXTS.items() if error.outcome == outcome}
     if caller is JSON_CALLER:
         assert response["headers"]["Content-Type"] == "application/problem+json"
         problem = json.loads(response["body"])
         assert (problem["status"], problem["outcome"], problem["reference"]) == (status, outcome, REQUEST_ID)
     else:
         assert response["headers"]["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
-        assert f"<h1>{answer.happened.replace(chr(39), '&#x27;')}</h1>" in response["body"]
+        assert f"<h1>{text.happened.replace(chr(39), '&#x27;')}</h1>" in response["body"]
     assert "arn:" not in response["body"]
     (record,) = (record for record in caplog.records if record.name == "resolver")
     assert (vars(record)["outcome"], vars(record)["status"]) == (outcome, status)
@@ -146,7 +146,7 @@ def test_a_slow_marketplace_is_answered_before_the_functions_time_is_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     brief = Config(connect_timeout=1, read_timeout=0.1, retries={"mode": "standard", "total_max_attempts": 3})
-    monkeypatch.setattr(composition, "MARKETPLACE", brief)
+    monkeypatch.setattr(time_limits, "MARKETPLACE", brief)
     resolver = composition.compose(settings, models=models)
     marketplace.slow_down(5, times=3)
 

@@ -21,11 +21,12 @@ from botocore.exceptions import SSLError
 from botocore.session import Session
 from botocore.validate import ParamValidator
 
-from benchmarks.services import services
-from constructs_lib.resolver_asset import OPERATIONS
+from constructs_lib.registration._resolver import RESOLVER
+from local.emulated.api_events import form_event, json_event
+from local.emulated.instant_services import services
 from resolver import composition
-from resolver.authorities import read_authorities_once
-from tests.events import form_event, json_event
+from sdk import session
+from sdk.authorities import read_authorities_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,7 +71,7 @@ def watched(endpoints: None, settings: Settings, models: Path, monkeypatch: pyte
             clients.append(super().create_client(*arguments, **options))
             return clients[-1]
 
-    monkeypatch.setattr(composition, "Session", WatchedSession)
+    monkeypatch.setattr(session, "Session", WatchedSession)
     return Watched(composition.compose(settings, models=models), clients)
 
 
@@ -197,4 +198,4 @@ def test_what_the_adapters_send_is_what_the_models_ask_for(
     claimed = watched.resolver(json_event("POST /claim", {"registration_code": code}), None)
 
     assert claimed["statusCode"] == 200
-    assert reports == dict.fromkeys(OPERATIONS["dynamodb"] | OPERATIONS["meteringmarketplace"], "")
+    assert reports == dict.fromkeys(RESOLVER.operations["dynamodb"] | RESOLVER.operations["meteringmarketplace"], "")

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, quote_plus, urlsplit
 import pytest
 
 from constructs_lib.testing import MarketplaceCustomer
-from tests.events import BROWSER, JSON_CALLER, form_event, http_event, json_event
+from local.emulated.api_events import BROWSER, JSON_CALLER, form_event, http_event, json_event
 from tests.functional.conftest import LANDING_PAGE, PRODUCT, REGION
 
 if TYPE_CHECKING:

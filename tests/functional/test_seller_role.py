@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.credentials import RefreshableCredentials
 
+from local.emulated.api_events import form_event
 from resolver.composition import compose
-from tests.events import form_event
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,12 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from botocore.config import Config
 
+from local.emulated.api_events import BROWSER, JSON_CALLER, REQUEST_ID, form_event, json_event
+from local.emulated.faulty_dynamodb import Fault, FaultyDynamoDB
 from resolver import composition
-from resolver.handler import ANSWERS, RETRY_AFTER_SECONDS
-from resolver.pages import CONTENT_SECURITY_POLICY
-from resolver.registration import StoreUnavailableError
-from tests.events import BROWSER, JSON_CALLER, REQUEST_ID, form_event, json_event
-from tests.functional.faulty_dynamodb import Fault, FaultyDynamoDB
+from resolver.errors import StoreUnavailableError
+from resolver.handler import RETRY_AFTER_SECONDS
+from resolver.pages import CONTENT_SECURITY_POLICY, TEXTS
+from sdk import time_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +86,7 @@ def faulty(
 ) -> Handler:
     """Return the handler with the proxy for its DynamoDB; one that waits less where the proxy will be slow."""
     if "case" in request.fixturenames and request.getfixturevalue("case").fault is Fault.SLOW:
-        monkeypatch.setattr(composition, "STORE", composition.STORE.merge(Config(read_timeout=0.3)))
+        monkeypatch.setattr(time_limits, "DYNAMODB", time_limits.DYNAMODB.merge(Config(read_timeout=0.3)))
     return new_resolver(dynamodb.endpoint_url)
 
 
@@ -116,16 +117,16 @@ def assert_store_unavailable(
         "Retry-After": str(RETRY_AFTER_SECONDS),
     }.items() <= response["headers"].items()
     assert "Location" not in response["headers"]
-    answer = ANSWERS[StoreUnavailableError]
+    text = TEXTS[StoreUnavailableError]
     if as_json:
         assert response["headers"]["Content-Type"] == "application/problem+json"
         problem = json.loads(response["body"])
         assert (problem["status"], problem["outcome"]) == (503, "store_unavailable")
-        assert (problem["detail"], problem["reference"]) == (f"{answer.happened} {answer.to_do}", REQUEST_ID)
+        assert (problem["detail"], problem["reference"]) == (f"{text.happened} {text.to_do}", REQUEST_ID)
     else:
         assert response["headers"]["Content-Type"] == "text/html; charset=utf-8"
         assert response["headers"]["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
-        assert f"<h1>{answer.happened}</h1>" in response["body"]
+        assert f"<h1>{text.happened}</h1>" in response["body"]
         assert REQUEST_ID in response["body"]
     # Why is the operator's business alone.
     assert not any(name in response["body"] for name in reason)

@@ -14,7 +14,7 @@ from aws_cdk.assertions import Template
 from aws_cdk.region_info import RegionInfo
 
 from constructs_lib import LostBuyersQuery, MarketplaceRegistration, MarketplaceSellerRole, RegistrationDashboard
-from constructs_lib.marketplace_registration import MARKETPLACE_REGIONS
+from constructs_lib._parameters import MARKETPLACE_REGIONS
 from tests.infrastructure.stacks import LANDING_PAGE, PRODUCT
 
 if TYPE_CHECKING:
@@ -106,13 +106,13 @@ def test_partition_principals_and_url_are_those_of_the_region(
 @pytest.mark.parametrize(
     ("region", "parameters", "says"),
     [
-        ("cn-north-1", {}, "aws-cn, where ResolveCustomer answers in cn-northwest-1, got 'us-east-1'"),
-        ("us-gov-west-1", {}, "aws-us-gov, where ResolveCustomer answers in no region, got 'us-east-1'"),
-        ("us-iso-east-1", {}, "aws-iso, where ResolveCustomer answers in no region, got 'us-east-1'"),
+        ("cn-north-1", {}, "aws-cn, where ResolveCustomer is available in cn-northwest-1, got 'us-east-1'"),
+        ("us-gov-west-1", {}, "aws-us-gov, where ResolveCustomer is available in no region, got 'us-east-1'"),
+        ("us-iso-east-1", {}, "aws-iso, where ResolveCustomer is available in no region, got 'us-east-1'"),
         (
             "eu-west-1",
             {"marketplace_region": "cn-northwest-1"},
-            f"aws, where ResolveCustomer answers in {', '.join(COMMERCIAL)}, got 'cn-northwest-1'",
+            f"aws, where ResolveCustomer is available in {', '.join(COMMERCIAL)}, got 'cn-northwest-1'",
         ),
     ],
 )

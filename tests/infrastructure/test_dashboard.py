@@ -16,11 +16,11 @@ from cdk_nag import AwsSolutionsChecks
 from cfnlint import ManualArgs, lint
 
 from constructs_lib import AlarmSettings, LostBuyersQuery, MarketplaceRegistration, RegistrationDashboard
-from constructs_lib.lost_buyers import LOST_BUYERS
-from constructs_lib.outcome_metrics import OUTCOMES, TIMES
-from constructs_lib.registration_alarms import ALARM_NAMES
+from constructs_lib.registration._lost_buyers import LOST_BUYERS
+from constructs_lib.registration._outcomes import COUNTS, TIMES
+from constructs_lib.registration._signals import SIGNALS
 from docs.draw_dashboard import PICTURE, dashboard_body, draw
-from resolver.handler import ANSWERS
+from resolver.log_line import OUTCOMES
 from tests.infrastructure.stacks import LANDING_PAGE, PRODUCT
 
 if TYPE_CHECKING:
@@ -61,20 +61,20 @@ def test_a_person_sees_the_way_of_the_buyers_from_the_alarms_down_to_the_single_
 
     assert list(widgets(stack)) == [
         "Alarms",
-        "Buyers in the time shown",
-        "Buyers' POSTs by how they ended, per hour",
-        "Registered, and claimed by your product, per hour",
+        "Buyers in the selected time range",
+        "Buyers' POSTs by outcome, per hour",
+        "Registered, and claimed by your backend, per hour",
         "Time of Marketplace (ResolveCustomer)",
-        "Time of the store (write of a registration)",
-        "Time in all (the resolver)",
+        "Time of DynamoDB (write of a registration)",
+        "Total time (the resolver)",
         "API and resolver: errors and throttles",
         "Marketplace: errors and throttles",
-        "Tokens and products refused",
-        "Store: requests that failed",
+        "Tokens and products rejected",
+        "DynamoDB: failed requests",
         "Tables: throttles",
-        "Tables: errors of DynamoDB",
+        "Tables: DynamoDB errors",
         "Last failures",
-        "Buyers who did not come back",
+        "Lost buyers",
     ]
 
 
@@ -84,9 +84,9 @@ def test_every_figure_of_the_log_and_of_every_alarm_is_drawn(stack: Stack) -> No
     alarms = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
     watched = {alarm["Properties"]["MetricName"] for alarm in alarms}
 
-    assert {path[1] for path in drawn} == {*OUTCOMES, *TIMES} | watched
+    assert {path[1] for path in drawn} == {*COUNTS, *TIMES} | watched
     # Those of a table differ from each other in their dimensions only.
-    assert len(drawn) == len(ALARM_NAMES) + len({*OUTCOMES, *TIMES} - watched)
+    assert len(drawn) == len(SIGNALS) + len({*COUNTS, *TIMES} - watched)
 
 
 def test_every_alarm_has_its_figure_drawn_against_its_threshold(stack: Stack) -> None:
@@ -110,14 +110,12 @@ def test_every_alarm_has_its_figure_drawn_against_its_threshold(stack: Stack) ->
 
 def test_a_post_that_is_refused_is_in_the_stack_whatever_the_reason(stack: Stack) -> None:
     with_dashboard(stack)
-    stacked = widgets(stack)["Buyers' POSTs by how they ended, per hour"]
+    stacked = widgets(stack)["Buyers' POSTs by outcome, per hour"]
 
-    ends = {outcome for _, name in metrics([stacked]) for outcome in OUTCOMES[name]}
+    ends = {outcome for _, name in metrics([stacked]) for outcome in COUNTS[name]}
 
     assert stacked["stacked"]
-    assert ends == {"registered", "registered_again", *(answer.outcome for answer in ANSWERS.values())} - {
-        "claim_refused"
-    }
+    assert ends == {*OUTCOMES} - {"claimed", "claim_refused"}
 
 
 def test_times_are_shown_as_percentiles(stack: Stack) -> None:
@@ -147,15 +145,15 @@ def test_an_alarm_that_is_left_out_leaves_its_metric_and_no_threshold(stack: Sta
     with_dashboard(stack, alarm_settings={"TokensRefused": None, "ResolverSlow": None, "ApiThrottled": None})
     shown = widgets(stack)
 
-    refused = shown["Tokens and products refused"]
+    refused = shown["Tokens and products rejected"]
     assert {metric[1] for metric in refused["metrics"]} == {"TokensRefused", "ProductsRefused"}
     assert [line["label"] for line in refused["annotations"]["horizontal"]] == ["Alarm: Products"]
-    assert not shown["Time in all (the resolver)"].get("annotations")
-    assert len(shown["Alarms"]["alarms"]) == len(ALARM_NAMES) - 3
+    assert not shown["Total time (the resolver)"].get("annotations")
+    assert len(shown["Alarms"]["alarms"]) == len(SIGNALS) - 3
 
 
 def test_without_alarms_there_is_no_widget_for_them(stack: Stack) -> None:
-    with_dashboard(stack, alarm_settings=dict.fromkeys(ALARM_NAMES))
+    with_dashboard(stack, alarm_settings=dict.fromkeys(SIGNALS))
 
     assert "Alarms" not in widgets(stack)
 

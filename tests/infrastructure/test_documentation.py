@@ -27,9 +27,15 @@ import constructs_lib
 from constructs_lib import MarketplaceRegistration, testing
 from docs import write_reference
 from local.backend import claim_registration
-from resolver.handler import ANSWERS
-from resolver.http_event import BodyTooLargeError, BodyUnreadableError, ContentTypeRefusedError
-from resolver.registration import ClaimRefusedError, Registration, StoreUnavailableError
+from resolver.errors import (
+    BodyTooLargeError,
+    BodyUnreadableError,
+    ClaimRejectedError,
+    ContentTypeRejectedError,
+    StoreUnavailableError,
+)
+from resolver.handler import STATUSES
+from resolver.registration import Registration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -198,7 +204,7 @@ def test_the_reference_has_all_that_is_public() -> None:
             assert f"\n### {name}\n" in written
     for name in PARAMETERS:
         assert f"\n| `{name}` | " in written
-    for name, member in vars(MarketplaceRegistration).items():
+    for name, member in inspect.getmembers(MarketplaceRegistration):
         if not name.startswith("_"):
             assert f"\n| `{name}{'' if isinstance(member, property) else '('}" in written
 
@@ -226,22 +232,19 @@ def answers(page: str) -> set[tuple[int, str]]:
 
 
 def test_the_readme_has_every_answer() -> None:
-    assert {(answer.status, answer.outcome) for answer in ANSWERS.values()} <= answers("README.md")
+    assert {(status, error.outcome) for error, status in STATUSES.items()} <= answers("README.md")
 
 
 def test_the_page_on_claiming_has_every_answer_to_a_claim() -> None:
-    to_a_claim = [
-        ANSWERS[error]
-        for error in (
-            BodyTooLargeError,
-            BodyUnreadableError,
-            ClaimRefusedError,
-            ContentTypeRefusedError,
-            StoreUnavailableError,
-        )
-    ]
+    to_a_claim = (
+        BodyTooLargeError,
+        BodyUnreadableError,
+        ClaimRejectedError,
+        ContentTypeRejectedError,
+        StoreUnavailableError,
+    )
 
-    assert answers("docs/claiming.md") == {(answer.status, answer.outcome) for answer in to_a_claim}
+    assert answers("docs/claiming.md") == {(STATUSES[error], error.outcome) for error in to_a_claim}
 
 
 # --- What is shown runs. Each Python block has its way to be run; one without a way is a failure.

@@ -23,7 +23,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from examples.claiming_backend import app as claiming_backend
 from examples.claiming_backend import outside_aws
-from examples.claiming_backend.backend.handler import ClaimRefusedError, ClaimUnavailableError, claim
+from examples.claiming_backend.backend.handler import ClaimRejectedError, ClaimUnavailableError, claim
 from examples.claiming_backend.backend.handler import handler as claiming_handler
 from examples.publishing_account import app as publishing_account
 from examples.reacting import app as reacting
@@ -211,7 +211,7 @@ def test_a_backend_without_the_grant_fails_aloud(claim_url: ClaimUrl) -> None:
         post("code")
 
 
-@pytest.mark.parametrize(("status", "error"), [(404, ClaimRefusedError), (503, ClaimUnavailableError)])
+@pytest.mark.parametrize(("status", "error"), [(404, ClaimRejectedError), (503, ClaimUnavailableError)])
 def test_a_claim_that_fails_says_why(claim_url: ClaimUrl, status: int, error: type[Exception]) -> None:
     claim_url.answers = [(status, {})] * 2
 

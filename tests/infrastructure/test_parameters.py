@@ -19,8 +19,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
 from constructs_lib import AlarmSettings, MarketplaceRegistration
-from constructs_lib.marketplace_registration import MARKETPLACE_REGIONS
-from constructs_lib.registration_alarms import ALARM_NAMES
+from constructs_lib._parameters import MARKETPLACE_REGIONS
+from constructs_lib.registration._signals import SIGNALS
 from tests.infrastructure import test_validation
 from tests.infrastructure.stacks import LANDING_PAGE, PRODUCT
 
@@ -194,9 +194,9 @@ PARAMETERS: Mapping[str, tuple[Callable[[Template], Any], Any, Callable[[Stack],
             len(properties(template, "AWS::CloudWatch::Alarm")),
             {a["Threshold"] for a in properties(template, "AWS::CloudWatch::Alarm") if a["MetricName"] == "Errors"},
         ),
-        (len(ALARM_NAMES), {1}),
+        (len(SIGNALS), {1}),
         lambda _: {"alarm_settings": {"ResolverErrors": AlarmSettings(threshold=2), "ResolverSlow": None}},
-        (len(ALARM_NAMES) - 1, {2}),
+        (len(SIGNALS) - 1, {2}),
     ),
     "log_retention": (
         lambda template: [group.get("RetentionInDays") for group in properties(template, "AWS::Logs::LogGroup")],

@@ -17,7 +17,7 @@ from cdk_nag import AwsSolutionsChecks
 from cfnlint import ManualArgs, lint
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from constructs_lib.resolver_asset import write_resolver_asset
+from constructs_lib.registration._resolver import RESOLVER
 from tests.infrastructure.stacks import full, minimal
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def test_cfn_lint_finds_nothing(build: Callable[[App], Stack]) -> None:
 
 def test_the_asset_is_the_same_however_often_it_is_written(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_resolver_asset(tmp_path / name)
+        RESOLVER.write(tmp_path / name)
 
     one, two = (
         {
@@ -94,7 +94,9 @@ def test_the_asset_has_the_models_of_botocore_whatever_is_in_the_home_folder(tmp
     folder.mkdir(parents=True)
     for name in ("service-2", "endpoint-rule-set-1"):
         (folder / f"{name}.json").write_text("{}", encoding="utf-8")
-    write = "import pathlib, sys, constructs_lib.resolver_asset as a; a.write_resolver_asset(pathlib.Path(sys.argv[1]))"
+    write = (
+        "import pathlib, sys, constructs_lib.registration._resolver as r; r.RESOLVER.write(pathlib.Path(sys.argv[1]))"
+    )
 
     subprocess.run(
         [sys.executable, "-c", write, tmp_path / "asset"], env={**os.environ, "HOME": str(tmp_path)}, check=True

@@ -14,13 +14,13 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
 from constructs_lib import AlarmName, MarketplaceRegistration
-from constructs_lib.registration_alarms import ALARM_NAMES
+from constructs_lib.registration._signals import SIGNALS
 from docs import cost
+from local.emulated.api_events import json_event
 from resolver.handler import Handler
 from resolver.pages import Pages
 from resolver.registration import Registrar, Registration
-from tests.events import json_event
-from tests.unit.fakes import ACCOUNT, LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
+from tests.fakes import ACCOUNT, LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
 
 if TYPE_CHECKING:
     from resolver.registration import Customer
@@ -65,7 +65,7 @@ def alarms(template: Template) -> dict[str, dict[str, Any]]:
     found = template.find_resources("AWS::CloudWatch::Alarm")
     return {
         name: next(alarm["Properties"] for id_, alarm in found.items() if id_[:-8] == f"RegistrationAlarms{name}")
-        for name in ALARM_NAMES
+        for name in SIGNALS
     }
 
 
@@ -94,7 +94,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> set[str]:
     return {name for record in caplog.records for name in record.__dict__ if name not in standard}
 
 
-@pytest.mark.parametrize("name", ALARM_NAMES)
+@pytest.mark.parametrize("name", SIGNALS)
 def test_every_alarm_has_a_page_with_all_that_a_page_has(name: str) -> None:
     written = page(name)
 
@@ -108,7 +108,7 @@ def test_every_alarm_has_a_page_with_all_that_a_page_has(name: str) -> None:
 def test_no_page_is_about_an_alarm_that_is_not_there() -> None:
     named = [name for heading in headings()[2:] for name in heading.split(", ")]
 
-    assert sorted(named) == sorted(ALARM_NAMES)
+    assert sorted(named) == sorted(SIGNALS)
 
 
 def test_the_table_of_defaults_is_what_is_deployed(minimal_template: Template) -> None:
@@ -164,9 +164,9 @@ def test_every_query_says_which_log_it_is_of() -> None:
 
 def test_the_shell_finds_each_resource_and_no_other(minimal_template: Template) -> None:
     looked_for = set(re.findall(r'\$\(of (AWS::\S+) "?(\w+)\)', RUNBOOK))
-    looked_for |= {("AWS::CloudWatch::Alarm", f"Alarms{name}") for name in ALARM_NAMES}
+    looked_for |= {("AWS::CloudWatch::Alarm", f"Alarms{name}") for name in SIGNALS}
 
-    assert len(looked_for) == 7 + len(ALARM_NAMES)
+    assert len(looked_for) == 7 + len(SIGNALS)
     for kind, name in looked_for:
         found = [id_ for id_ in minimal_template.find_resources(kind) if id_.startswith(f"Registration{name}")]
         assert len(found) == 1, (kind, name, found)

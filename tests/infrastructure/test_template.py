@@ -14,10 +14,11 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
 from constructs_lib import AlarmName, AlarmSettings, MarketplaceRegistration, MarketplaceSellerRole
-from constructs_lib.registration_alarms import ALARM_NAMES
-from constructs_lib.resolver_asset import OPERATIONS
-from resolver import composition, store
+from constructs_lib.registration._resolver import RESOLVER
+from constructs_lib.registration._signals import SIGNALS
+from resolver import store
 from resolver.settings import Settings
+from sdk import time_limits
 from tests.infrastructure.stacks import LANDING_PAGE, PRODUCT
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def test_no_action_is_granted_that_the_resolver_has_no_model_to_call(
     minimal_template: Template, full_template: Template
 ) -> None:
     prefixes = {"dynamodb": "dynamodb", "meteringmarketplace": "aws-marketplace", "sts": "sts"}
-    callable_ = {f"{prefixes[service]}:{name}" for service, names in OPERATIONS.items() for name in names}
+    callable_ = {f"{prefixes[service]}:{name}" for service, names in RESOLVER.operations.items() for name in names}
 
     granted = {
         action
@@ -237,7 +238,7 @@ def test_every_alarm_does_what_the_seller_wants(stack: Stack) -> None:
 def test_every_alarm_is_made_by_default_and_tells_what_to_do(stack: Stack) -> None:
     alarms = register(stack).alarms
 
-    assert set(alarms) == set(ALARM_NAMES)
+    assert set(alarms) == set(SIGNALS)
     for alarm in Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values():
         sentences = alarm["Properties"]["AlarmDescription"].partition(" (docs/runbook.md")[0].split(". ")
         assert len(sentences) == 2
@@ -364,13 +365,11 @@ def test_every_call_with_every_retry_ends_within_the_functions_time(minimal_temp
         return float(attempts * (limits.connect_timeout + limits.read_timeout) + waits)
 
     # A first registration: STS, Marketplace, and two writes. A claim makes three calls to DynamoDB and no other.
-    registration = (
-        longest(composition.SECURITY_TOKEN) + longest(composition.MARKETPLACE) + 2 * longest(composition.STORE)
-    )
+    registration = longest(time_limits.STS) + longest(time_limits.MARKETPLACE) + 2 * longest(time_limits.DYNAMODB)
 
     timeout = only(minimal_template, "AWS::Lambda::Function")["Timeout"]
     assert registration < timeout
-    assert 3 * longest(composition.STORE) < timeout
+    assert 3 * longest(time_limits.DYNAMODB) < timeout
     assert timeout < 30  # an HTTP API's limit
 
 

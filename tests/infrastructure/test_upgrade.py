@@ -18,7 +18,7 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
-from constructs_lib.resolver_asset import OPERATIONS
+from constructs_lib.registration._resolver import RESOLVER
 from tests.infrastructure.stacks import full, minimal
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def of_nothing(resources: Resources) -> list[str]:
         operation = dimensions.get("Operation", "GetItem")
         return (
             alarm["MetricName"] in PUBLISHED[alarm["Namespace"]].get(frozenset(dimensions), ())
-            and operation in OPERATIONS["dynamodb"]
+            and operation in RESOLVER.operations["dynamodb"]
             and all(
                 resources[value["Ref"]]["Type"] == MEASURED[name]
                 for name, value in dimensions.items()

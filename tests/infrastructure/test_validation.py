@@ -43,7 +43,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"seller_role_external_id": "id"},
-        "seller_role_external_id: is valid only with seller_role, got no seller_role",
+        "seller_role_external_id: requires seller_role",
     ),
     (
         {"products": {"abc": "https://[app.example.com"}},
@@ -60,21 +60,21 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"support_url": "mailto:"}, "support_url: must be an https or mailto URL, got 'mailto:'"),
     (
         {"claim_ttl": Duration.minutes(Token.as_number({"Ref": "Minutes"}))},
-        "claim_ttl: a token must be given as Duration.seconds, got minutes",
+        "claim_ttl: a CDK token must be given as Duration.seconds, got minutes",
     ),
     (
         {"throttle": ThrottleSettings(rate_limit=0, burst_limit=1)},
-        "throttle: rate_limit must be above 0, as no request gets through else, got 0",
+        "throttle: rate_limit must be greater than 0 (0 blocks every request), got 0",
     ),
     (
         {"throttle": ThrottleSettings(rate_limit=1, burst_limit=-1)},
-        "throttle: burst_limit must be above 0, as no request gets through else, got -1",
+        "throttle: burst_limit must be greater than 0 (0 blocks every request), got -1",
     ),
     (
         {"removal_policy": RemovalPolicy.SNAPSHOT},
         (
-            "removal_policy: must be one of DESTROY, RETAIN, RETAIN_ON_UPDATE_OR_DELETE, as tables and logs have no "
-            "snapshots, got SNAPSHOT"
+            "removal_policy: must be one of DESTROY, RETAIN, RETAIN_ON_UPDATE_OR_DELETE, because tables and logs "
+            "have no snapshots, got SNAPSHOT"
         ),
     ),
 ]
@@ -83,7 +83,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 LONG = (
     "marketplace_region: must be one of af-south-1, .*, got 'us-gov-west-1'",
     "alarm_settings: an alarm must be one of ApiServerErrors, .*, got 'Noise'",
-    "encryption_key: needs a stack whose env has a region, .*, got a stack for any region",
+    "encryption_key: requires a stack with an explicit env.region, .*; got an environment-agnostic stack",
 )
 
 MESSAGES = (*(message for _, message in REFUSED), *LONG)

@@ -11,12 +11,13 @@ from urllib.parse import quote, urlencode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.emulated.api_events import BROWSER, form_event, http_event
+from resolver.errors import TokenInvalidError
 from resolver.handler import Handler
 from resolver.http_event import MAX_BODY_BYTES, TOKEN_FIELD, prefers_json
-from resolver.pages import Pages
-from resolver.registration import Registrar, TokenInvalidError
-from tests.events import BROWSER, form_event, http_event
-from tests.unit.fakes import ACCOUNT, LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
+from resolver.pages import Pages, Text
+from resolver.registration import Registrar
+from tests.fakes import ACCOUNT, LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
 
 FORM = "application/x-www-form-urlencoded"
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -191,7 +192,7 @@ class Elements(HTMLParser):
 
 def test_script_in_every_place_stays_text() -> None:
     page = Pages(support_url=f"https://a.example/{SCRIPT}", login_url=f"mailto:{SCRIPT}").page(
-        happened=SCRIPT, to_do=SCRIPT, reference=SCRIPT
+        Text(happened=SCRIPT, to_do=SCRIPT), reference=SCRIPT
     )
 
     elements = Elements()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from local.emulated.api_events import http_event
 from resolver.http_event import prefers_json
-from tests.events import http_event
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -6,19 +6,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from resolver.registration import (
-    ClaimRefusedError,
-    Customer,
-    LogLine,
+from resolver.errors import (
+    ClaimRejectedError,
     MarketplaceThrottledError,
-    ProductRefusedError,
-    Registrar,
+    ProductRejectedError,
     RegistrationError,
     StoreUnavailableError,
     TokenExpiredError,
     TokenMissingError,
 )
-from tests.unit.fakes import ACCOUNT, LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
+from resolver.log_line import LogLine
+from resolver.registration import Customer, Registrar
+from tests.fakes import ACCOUNT, LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
 
 LICENSED: Customer = {
     "CustomerAWSAccountId": ACCOUNT,
@@ -72,14 +71,18 @@ def registrar(marketplace: FakeMarketplace, store: FakeStore, clock: Clock) -> R
     )
 
 
+def new_line() -> LogLine:
+    return LogLine(route="POST /register", api_request_id="JKJaXmPLvHcESHA=")
+
+
 def register(registrar: Registrar, token: str, *, offer_type: str | None = None, line: LogLine | None = None) -> str:
-    location = registrar.register(token, offer_type=offer_type, line={} if line is None else line)
+    location = registrar.register(token, offer_type=offer_type, line=line or new_line())
     (code,) = parse_qs(urlsplit(location).query)["registration_code"]
     return code
 
 
 def test_a_buyer_is_recorded_and_sent_on_with_a_code(registrar: Registrar, store: FakeStore) -> None:
-    location = registrar.register("licensed", offer_type=None, line={})
+    location = registrar.register("licensed", offer_type=None, line=new_line())
 
     code = location.removeprefix(f"{LANDING_PAGE}?registration_code=")
     assert len(code) == 43
@@ -108,7 +111,7 @@ def test_the_code_is_added_to_the_landing_pages_own_query(landing_page: str, exp
         claim_ttl=timedelta(minutes=10),
     )
 
-    location = registrar.register("legacy", offer_type=None, line={})
+    location = registrar.register("legacy", offer_type=None, line=new_line())
 
     assert location.startswith(expected)
     assert urlsplit(location).fragment == urlsplit(landing_page).fragment
@@ -124,8 +127,7 @@ def test_codes_differ_and_have_256_bits(registrar: Registrar) -> None:
 def test_a_repeat_keeps_the_time_of_the_first_registration(
     registrar: Registrar, store: FakeStore, clock: Clock
 ) -> None:
-    first: LogLine = {}
-    again: LogLine = {}
+    first, again = new_line(), new_line()
     register(registrar, "legacy", line=first)
     clock.now += timedelta(hours=1)
 
@@ -134,7 +136,7 @@ def test_a_repeat_keeps_the_time_of_the_first_registration(
     (registration,) = store.registrations.values()
     assert registration["RegisteredAt"] == "2026-11-23T12:00:00.000000+00:00"
     assert registration["LastRegisteredAt"] == "2026-11-23T13:00:00.000000+00:00"
-    assert (first["outcome"], again["outcome"]) == ("registered", "registered_again")
+    assert (first.outcome, again.outcome) == ("registered", "registered_again")
 
 
 def test_two_licenses_of_one_account_are_two_registrations(registrar: Registrar, store: FakeStore) -> None:
@@ -165,25 +167,25 @@ def test_a_blank_token_is_not_redeemed(registrar: Registrar, marketplace: FakeMa
 def test_another_sellers_product_is_refused_and_its_buyer_logged_but_not_stored(
     registrar: Registrar, store: FakeStore
 ) -> None:
-    line: LogLine = {}
+    line = new_line()
 
-    with pytest.raises(ProductRefusedError):
+    with pytest.raises(ProductRejectedError):
         register(registrar, "stranger", line=line)
 
     assert not store.claims
     assert not store.registrations
-    assert line["CustomerAWSAccountId"] == ACCOUNT
+    assert line.buyer["CustomerAWSAccountId"] == ACCOUNT
 
 
 @pytest.mark.parametrize("token", ["expired", "throttled"])
 def test_a_token_that_cannot_be_redeemed_stores_nothing(registrar: Registrar, store: FakeStore, token: str) -> None:
-    line: LogLine = {}
+    line = new_line()
 
     with pytest.raises(RegistrationError):
         register(registrar, token, line=line)
 
     assert not store.claims
-    assert "resolve_customer_ms" in line
+    assert line.milliseconds.keys() == {"resolve_customer"}
 
 
 @pytest.mark.parametrize("call", ["write_claim", "write_registration"])
@@ -197,31 +199,31 @@ def test_without_both_writes_there_is_no_answer_and_the_buyer_can_come_again(
     store.fail_at = None
     code = register(registrar, "licensed")
 
-    assert registrar.claim(code, idempotency_key=None, line={})["CustomerAWSAccountId"] == ACCOUNT
+    assert registrar.claim(code, idempotency_key=None, line=new_line())["CustomerAWSAccountId"] == ACCOUNT
 
 
 def test_a_code_is_exchanged_once(registrar: Registrar) -> None:
     code = register(registrar, "licensed", offer_type="free-trial")
-    line: LogLine = {}
+    line = new_line()
 
     registration = registrar.claim(code, idempotency_key=None, line=line)
 
     assert {**LICENSED, "OfferType": "free-trial"}.items() <= registration.items()
-    assert line["outcome"] == "claimed"
-    with pytest.raises(ClaimRefusedError):
-        registrar.claim(code, idempotency_key=None, line={})
+    assert line.outcome == "claimed"
+    with pytest.raises(ClaimRejectedError):
+        registrar.claim(code, idempotency_key=None, line=new_line())
 
 
 def test_the_same_idempotency_key_is_the_same_taker(registrar: Registrar) -> None:
     code = register(registrar, "licensed")
 
-    first = registrar.claim(code, idempotency_key="signup-1", line={})
+    first = registrar.claim(code, idempotency_key="signup-1", line=new_line())
 
-    assert registrar.claim(code, idempotency_key="signup-1", line={}) == first
-    with pytest.raises(ClaimRefusedError):
-        registrar.claim(code, idempotency_key="signup-2", line={})
-    with pytest.raises(ClaimRefusedError):
-        registrar.claim(code, idempotency_key=None, line={})
+    assert registrar.claim(code, idempotency_key="signup-1", line=new_line()) == first
+    with pytest.raises(ClaimRejectedError):
+        registrar.claim(code, idempotency_key="signup-2", line=new_line())
+    with pytest.raises(ClaimRejectedError):
+        registrar.claim(code, idempotency_key=None, line=new_line())
 
 
 @pytest.mark.parametrize("call", ["read_claim", "take_claim"])
@@ -229,11 +231,11 @@ def test_a_code_survives_a_claim_that_failed(registrar: Registrar, store: FakeSt
     code = register(registrar, "licensed")
     store.fail_at = call
     with pytest.raises(StoreUnavailableError):
-        registrar.claim(code, idempotency_key=None, line={})
+        registrar.claim(code, idempotency_key=None, line=new_line())
 
     store.fail_at = None
 
-    assert registrar.claim(code, idempotency_key=None, line={})["AgreementId"] == "agmt-1"
+    assert registrar.claim(code, idempotency_key=None, line=new_line())["AgreementId"] == "agmt-1"
 
 
 def test_an_expired_code_is_refused_although_it_is_still_stored(
@@ -242,8 +244,8 @@ def test_an_expired_code_is_refused_although_it_is_still_stored(
     code = register(registrar, "licensed")
     clock.now += timedelta(minutes=10)
 
-    with pytest.raises(ClaimRefusedError):
-        registrar.claim(code, idempotency_key=None, line={})
+    with pytest.raises(ClaimRejectedError):
+        registrar.claim(code, idempotency_key=None, line=new_line())
 
     assert store.claims
 
@@ -254,5 +256,5 @@ def test_what_cannot_be_a_code_is_refused_without_a_look_at_the_store(
 ) -> None:
     store.fail_at = "read_claim"
 
-    with pytest.raises(ClaimRefusedError):
-        registrar.claim(code, idempotency_key=None, line={})
+    with pytest.raises(ClaimRejectedError):
+        registrar.claim(code, idempotency_key=None, line=new_line())

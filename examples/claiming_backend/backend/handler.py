@@ -26,7 +26,7 @@ _TRIES = 2
 _TIMEOUT_SECONDS = 10
 
 
-class ClaimRefusedError(Exception):
+class ClaimRejectedError(Exception):
     """The code is unknown, used or expired: the buyer starts again on AWS Marketplace."""
 
 
@@ -47,7 +47,7 @@ def claim(claim_url: str, registration_code: str, *, credentials: Credentials, r
         The registration: ``CustomerAWSAccountId``, ``ProductCode``, and what else Marketplace told.
 
     Raises:
-        ClaimRefusedError: the code is unknown, used or expired.
+        ClaimRejectedError: the code is unknown, used or expired.
         ClaimUnavailableError: no answer in time, or one that another try may mend.
         HTTPError: any other refusal, such as 403 without ``grant_claim``.
     """
@@ -70,7 +70,7 @@ def claim(claim_url: str, registration_code: str, *, credentials: Credentials, r
         except HTTPError as error:
             error.close()
             if error.code == HTTPStatus.NOT_FOUND:
-                raise ClaimRefusedError from None
+                raise ClaimRejectedError from None
             if error.code < HTTPStatus.INTERNAL_SERVER_ERROR and error.code != HTTPStatus.TOO_MANY_REQUESTS:
                 raise
         except (OSError, HTTPException):  # no connection, no answer in time, or one that was cut off
@@ -91,7 +91,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, object]:  # 
     code = json.loads(event["body"])["registration_code"]
     try:
         registration = claim(os.environ["CLAIM_URL"], code, credentials=credentials, region=os.environ["AWS_REGION"])
-    except ClaimRefusedError:
+    except ClaimRejectedError:
         return _answer(HTTPStatus.NOT_FOUND, "Go back to AWS Marketplace and press “Set up your account” again.")
     except ClaimUnavailableError:
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "Please try again in a few seconds.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def server_beside(make: Callable[..., TCPServer], *arguments: object) -> Iterator[int]:
+def server_process(make: Callable[..., TCPServer], *arguments: object) -> Iterator[int]:
     """Run a server until the end of the ``with`` block, and yield its port."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()

@@ -14,8 +14,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
-from constructs_lib.testing.loopback_server import LoopbackServer
-from tests.beside import server_beside
+from constructs_lib.testing._loopback_server import LoopbackServer
+from local.emulated.server_process import server_process
 
 if TYPE_CHECKING:
     import random
@@ -61,7 +61,7 @@ _ERRORS = {
 @contextmanager
 def dynamodb_process() -> Iterator[str]:
     """Run a DynamoDB that does not fail beside this process, for tests with calls by the ten thousand."""
-    with server_beside(_dynamodb) as port:
+    with server_process(_dynamodb) as port:
         yield f"http://127.0.0.1:{port}"
 
 
@@ -124,6 +124,7 @@ class FaultyDynamoDB:
 
     @property
     def endpoint_url(self) -> str:
+        """Where the proxy listens."""
         assert self._server is not None, "only within its with block"
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
@@ -169,6 +170,7 @@ class FaultyDynamoDB:
         return answer
 
     def upstream(self) -> HTTPConnection:
+        """Return a new connection to the DynamoDB behind the proxy."""
         return HTTPConnection(urlsplit(self._url).netloc, timeout=10)
 
     def _next_fault(self, operation: str, body: bytes) -> Fault | None:

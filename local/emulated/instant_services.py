@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import botocore
 
+from local.emulated.server_process import server_process
 from local.local_aws import write_certificate
-from tests.beside import server_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def services(folder: Path) -> Iterator[dict[str, str]]:
     # A connection to AWS reads all authorities that the SDK trusts; one alone would be read in no time.
     trusted = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
     bundle.write_bytes(trusted + certificate.read_bytes())
-    with server_beside(_Server, certificate, key) as port:
+    with server_process(_Server, certificate, key) as port:
         yield {"AWS_ENDPOINT_URL": f"https://127.0.0.1:{port}", "AWS_CA_BUNDLE": str(bundle)}
 
 

@@ -9,20 +9,23 @@ from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_iam as iam
     from aws_cdk import aws_kms as kms
 
 
 class RegistrationStore(Construct):
-    """Keeps the registrations for good and the claims for minutes.
+    """Keeps registrations permanently and claim records for minutes.
 
     Args:
-        table: the seller's own registrations table, keyed as the one made here; by default one is made.
-        encryption_key: encrypts the tables made here; by default DynamoDB's own key does.
-        removal_policy: of the registrations table made here.
+        scope: the registration construct.
+        construct_id: unique in ``scope``.
+        table: the seller's own registrations table, with the same key; by default one is created.
+        encryption_key: encrypts the tables created here; by default DynamoDB's own key does.
+        removal_policy: of the registrations table created here.
 
     Attributes:
-        table: the registrations: ``CustomerAWSAccountId``, ``ProductLicense``.
-        claims_table: the claims: ``CodeHash``, time to live on ``ExpiresAt``.
+        table: the registrations table: ``CustomerAWSAccountId``, ``ProductLicense``.
+        claims_table: the claims table: ``CodeHash``, time to live on ``ExpiresAt``.
     """
 
     def __init__(
@@ -48,14 +51,15 @@ class RegistrationStore(Construct):
             billing=dynamodb.Billing.on_demand(),
             dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
             encryption=encryption,
-            # With any other policy CloudFormation deletes it at times: of a first deployment that failed, say.
+            # Under any other policy CloudFormation may have to delete the table, for example when it rolls back a
+            # failed first deployment.
             deletion_protection=removal_policy is RemovalPolicy.RETAIN,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
             removal_policy=removal_policy,
         )
-        # A claim is worth nothing after minutes: nothing to restore, nothing to keep when the stack goes.
+        # A claim record is worthless after minutes: nothing to restore, nothing to keep when the stack is deleted.
         self.claims_table: dynamodb.ITableV2 = dynamodb.TableV2(
             self,
             "Claims",
@@ -65,6 +69,24 @@ class RegistrationStore(Construct):
             encryption=encryption,
             removal_policy=RemovalPolicy.DESTROY,
         )
+
+    def grant_use(self, resolver: iam.IGrantable) -> None:
+        """Grant exactly the calls that the resolver makes."""
+        self.table.grant(resolver, "dynamodb:GetItem", "dynamodb:UpdateItem")
+        self.claims_table.grant(resolver, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        for table in (self.table, self.claims_table):
+            if table.encryption_key:
+                # The CDK's own grant names these with wildcards.
+                table.encryption_key.grant(
+                    resolver,
+                    "kms:Decrypt",
+                    "kms:DescribeKey",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey",
+                    "kms:GenerateDataKeyWithoutPlaintext",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                )
 
 
 def _text(name: str) -> dynamodb.Attribute:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from resolver.registration import Customer, Registration, RegistrationError, StoreUnavailableError
+from resolver.errors import RegistrationError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from resolver.registration import Customer, Registration
 
 ACCOUNT = "111122223333"
 PRODUCT = "a290sds6en72spp3ph4q890es"
@@ -54,10 +56,10 @@ class FakeStore:
             return None
         return self.registrations[cast("tuple[str, str]", claim["key"])]
 
-    def take_claim(self, code_hash: str, *, taker: str, now: int) -> bool:
+    def take_claim(self, code_hash: str, *, claimant: str, now: int) -> bool:
         self._fail("take_claim")
         claim = self.claims[code_hash]
-        return cast("int", claim["expires_at"]) > now and claim.setdefault("taker", taker) == taker
+        return cast("int", claim["expires_at"]) > now and claim.setdefault("claimant", claimant) == claimant
 
     def _fail(self, call: str) -> None:
         if self.fail_at == call:

@@ -11,7 +11,7 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
 from benchmarks.hand_written import registration
-from constructs_lib.resolver_asset import write_resolver_asset
+from constructs_lib.registration._resolver import RESOLVER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ def described(template: Template, *, links: int) -> dict[str, list[str]]:
 def test_what_is_written_by_hand_is_what_the_construct_makes(
     minimal_template: Template, tmp_path: Path, links: int
 ) -> None:
-    write_resolver_asset(tmp_path / "asset")
+    RESOLVER.write(tmp_path / "asset")
     stack = Stack(App(), "Seller")
     registration(stack, asset=str(tmp_path / "asset"))
 

@@ -49,6 +49,8 @@ def matcher(pattern: str) -> Callable[[Record], bool]:
 
 
 class Metric(NamedTuple):
+    """Identity of a metric."""
+
     namespace: str
     name: str
     dimensions: frozenset[tuple[str, str]] = frozenset()
@@ -61,6 +63,8 @@ class _Filter(NamedTuple):
 
 
 class Alarm(NamedTuple):
+    """What an alarm evaluates."""
+
     metric: Metric
     aggregate: Callable[[list[float]], float]
     threshold: float

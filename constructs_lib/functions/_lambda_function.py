@@ -1,4 +1,4 @@
-"""The function, its asset, its log group and its role."""
+"""A Lambda function with its asset, log group and role."""
 
 from __future__ import annotations
 
@@ -10,27 +10,25 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from constructs_lib.resolver_asset import resolver_asset
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_cdk import RemovalPolicy
     from aws_cdk import aws_kms as kms
 
-TIMEOUT_SECONDS = 29
-"""Within the 30 seconds that an HTTP API waits; a request's calls, retries included, all end before."""
-
-# Lambda gives CPU by memory: this is one whole CPU, and Python uses no second one. Most registrations are cold starts,
-# nearly all CPU but for the waiting on Marketplace; at a few registrations a day the price does not show.
-# docs/performance.md has both. https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-_MEMORY_MIB = 1769
+    from constructs_lib.functions._asset import FunctionAsset
 
 
-class ResolverFunction(Construct):
-    """Runs ``lambda_src/resolver`` with a role that may write its log, and nothing else until it is granted more.
+class LambdaFunction(Construct):
+    """Runs an asset with a role that may write the function's log, and nothing else until it is granted more.
 
     Args:
+        scope: the construct that uses the function.
+        construct_id: unique in ``scope``.
+        asset: the function's code; its package has ``main.handler``.
+        description: of the function.
+        timeout_seconds: how long one invocation may take.
+        memory_mib: memory in MiB, and CPU with it.
         environment: what the function's settings read.
         encryption_key: encrypts the log group; by default CloudWatch Logs' own key does.
         log_retention: how long the log is kept.
@@ -39,7 +37,7 @@ class ResolverFunction(Construct):
     Attributes:
         function: the Lambda function.
         role: the function's.
-        log_group: one JSON line for each request, besides the runtime's own.
+        log_group: the function's JSON log.
     """
 
     def __init__(
@@ -47,6 +45,10 @@ class ResolverFunction(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        asset: FunctionAsset,
+        description: str,
+        timeout_seconds: int,
+        memory_mib: int,
         environment: Mapping[str, str],
         encryption_key: kms.IKey | None,
         log_retention: logs.RetentionDays,
@@ -56,19 +58,19 @@ class ResolverFunction(Construct):
         self.log_group = logs.LogGroup(
             self, "Log", encryption_key=encryption_key, retention=log_retention, removal_policy=removal_policy
         )
-        # A role of its own, as the managed policy of the default one may write to every log group of the account.
+        # A role of its own: the default role's managed policy may write to every log group of the account.
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.log_group.grant_write(self.role)
         self.function = lambda_.Function(
             self,
             "Function",
-            description="Redeems AWS Marketplace registration tokens and lets the product claim the registrations",
-            code=lambda_.Code.from_asset(str(resolver_asset())),
-            handler="resolver.main.handler",
+            description=description,
+            code=lambda_.Code.from_asset(str(asset.folder)),
+            handler=f"{asset.package}.main.handler",
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
-            memory_size=_MEMORY_MIB,
-            timeout=Duration.seconds(TIMEOUT_SECONDS),
+            memory_size=memory_mib,
+            timeout=Duration.seconds(timeout_seconds),
             environment=environment,
             role=self.role,
             log_group=self.log_group,
@@ -77,6 +79,7 @@ class ResolverFunction(Construct):
         Validations.of(self.function).acknowledge(
             Acknowledgment(
                 id="AwsSolutions::AwsSolutions-L1",
-                reason="The resolver is tested on Python 3.13, which Lambda supports; another comes with a release.",
+                reason=f"The {asset.package} is tested on Python 3.13, which Lambda supports; another comes with a "
+                "release.",
             )
         )

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
-from constructs_lib.testing.loopback_server import LoopbackServer
+from constructs_lib.testing._loopback_server import LoopbackServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,8 +13,8 @@ from botocore.hooks import first_non_none_response
 
 from benchmarks import retries
 from benchmarks.retries import Limit, Outcome, Scenario, Simulation, simulate
-from resolver.composition import MARKETPLACE
 from resolver.handler import RETRY_AFTER_SECONDS
+from sdk.time_limits import MARKETPLACE
 
 ROOT = Path(retries.__file__).parent.parent
 UNLIMITED = Limit(1e9, 1e9)

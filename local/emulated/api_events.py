@@ -18,6 +18,7 @@ JSON_CALLER = {"accept": "application/json"}
 def http_event(
     route: str, *, headers: Mapping[str, str] | None = None, body: str | bytes | None = None
 ) -> dict[str, Any]:
+    """Return a request, its body in base64 if it is given as bytes."""
     method, path = route.split()
     event: dict[str, Any] = {
         "version": "2.0",
@@ -49,6 +50,7 @@ def form_event(fields: Mapping[str, str], **headers: str) -> dict[str, Any]:
 
 
 def json_event(route: str, content: object, **headers: str) -> dict[str, Any]:
+    """Return a request with a JSON body, from a caller that prefers JSON."""
     return http_event(
         route, headers={**JSON_CALLER, "content-type": "application/json", **headers}, body=json.dumps(content)
     )

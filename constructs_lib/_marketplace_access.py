@@ -1,0 +1,30 @@
+"""The permission to call AWS Marketplace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Acknowledgment, Validations
+from aws_cdk import aws_iam as iam
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+
+def grant_resolve_customer(scope: Construct, role: iam.IRole) -> None:
+    """Let a role redeem registration tokens, by a policy of its own below ``scope``.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsmarketplacemeteringservice.html
+    """
+    policy = iam.Policy(
+        scope,
+        "ResolveCustomer",
+        roles=[role],
+        statements=[iam.PolicyStatement(actions=["aws-marketplace:ResolveCustomer"], resources=["*"])],
+    )
+    Validations.of(policy).acknowledge(
+        Acknowledgment(
+            id="AwsSolutions::AwsSolutions-IAM5[Resource::*]",
+            reason="aws-marketplace:ResolveCustomer has no resource types: the wildcard is the one resource it takes.",
+        )
+    )

@@ -1,0 +1,103 @@
+"""Checks of parameters that more than one construct has; a CDK token passes, as its value is not known at synth."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from aws_cdk import RemovalPolicy, Token
+from aws_cdk.region_info import RegionInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from aws_cdk import aws_kms as kms
+
+MARKETPLACE_REGIONS = frozenset(
+    """
+    us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1
+    eu-south-2 eu-west-1 eu-west-2 eu-west-3 af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3
+    ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 il-central-1 me-central-1
+    me-south-1 cn-northwest-1
+    """.split()  # noqa: SIM905 - a list would be a line for each
+)
+
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+
+
+def validate_url(name: str, url: str | None, *schemes: str) -> None:
+    """Reject a URL that leads nowhere, or that could end or extend the header or page that it is put into."""
+    if url is None or Token.is_unresolved(url):
+        return
+    if not (_leads_somewhere(url, schemes) and _is_plain(url)):
+        raise ValueError(f"{name} must be an {' or '.join(schemes)} URL, got {url!r}")
+
+
+def _leads_somewhere(url: str, schemes: Sequence[str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Accessing .port raises ValueError if the port is invalid.
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.path if parts.scheme == "mailto" else host)
+
+
+def _is_plain(url: str) -> bool:
+    """Tell whether nothing in the URL could end it or start another line of a header."""
+    return url.isascii() and url.isprintable() and " " not in url
+
+
+def validate_external_id(name: str, external_id: str | None) -> None:
+    """Reject what STS rejects, in particular an empty ID, which would otherwise be treated as not set."""
+    if external_id is None or Token.is_unresolved(external_id) or _EXTERNAL_ID.fullmatch(external_id):
+        return
+    raise ValueError(f"{name}: must be 2 to 1224 characters out of letters, digits and _+=,.@:/-, got {external_id!r}")
+
+
+def validate_marketplace_region(marketplace_region: str, stack_region: str) -> None:
+    """Reject a region without ResolveCustomer, or where no credentials of the stack's partition are valid."""
+    if Token.is_unresolved(marketplace_region):
+        return
+    if marketplace_region not in MARKETPLACE_REGIONS:
+        raise ValueError(
+            f"marketplace_region: must be one of {', '.join(sorted(MARKETPLACE_REGIONS))}, got {marketplace_region!r}"
+        )
+    if Token.is_unresolved(stack_region):
+        return
+    partition = RegionInfo.get(stack_region).partition
+    if partition is None:  # a region newer than the CDK
+        return
+    valid = sorted(region for region in MARKETPLACE_REGIONS if RegionInfo.get(region).partition == partition)
+    if marketplace_region not in valid:
+        raise ValueError(
+            f"marketplace_region: must be in the partition of the stack, {partition}, where ResolveCustomer is "
+            f"available in {', '.join(valid) or 'no region'}, got {marketplace_region!r}"
+        )
+
+
+def validate_encryption_key(key: kms.IKey | None, stack_region: str) -> None:
+    """Reject a key where the CDK cannot render a table's reference to it."""
+    if key and Token.is_unresolved(stack_region):
+        raise ValueError(
+            "encryption_key: requires a stack with an explicit env.region, because the CDK cannot render the table's "
+            "key without one; got an environment-agnostic stack"
+        )
+
+
+def validate_removal_policy(removal_policy: RemovalPolicy) -> None:
+    """Reject the policy that tables and log groups do not have."""
+    if removal_policy is RemovalPolicy.SNAPSHOT:
+        allowed = ", ".join(policy.name for policy in RemovalPolicy if policy is not RemovalPolicy.SNAPSHOT)
+        raise ValueError(
+            f"removal_policy: must be one of {allowed}, because tables and logs have no snapshots, got SNAPSHOT"
+        )
+
+
+def validate_alarm_names(names: Iterable[str], known: Collection[str]) -> None:
+    """Reject settings of an alarm that does not exist."""
+    for name in names:
+        if name not in known:
+            raise ValueError(f"alarm_settings: an alarm must be one of {', '.join(known)}, got {name!r}")

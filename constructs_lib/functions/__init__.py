@@ -1,0 +1,1 @@
+"""A Lambda function with its asset, log group and role; knows no capability."""

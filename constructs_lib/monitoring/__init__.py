@@ -1,0 +1,1 @@
+"""Alarms and graphs made from signals, and metrics made from log lines; knows no capability."""

@@ -1,0 +1,67 @@
+"""Metrics that AWS does not publish, derived from logs by metric filters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class LogMetrics(Construct):
+    """Counts outcomes and takes times in a function's log.
+
+    Args:
+        scope: the construct whose function writes the log.
+        construct_id: unique in ``scope``.
+        namespace: tells the metrics of one construct from those of another.
+        log_group: one JSON line with an ``outcome`` for each request.
+        counts: metric name to the outcomes that it counts.
+        times: metric name to the field that it takes, in milliseconds.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        namespace: str,
+        log_group: logs.ILogGroup,
+        counts: Mapping[str, tuple[str, ...]],
+        times: Mapping[str, str],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._namespace = namespace
+        self._filters: dict[str, logs.MetricFilter] = {}
+        for name, outcomes in counts.items():
+            patterns = (logs.FilterPattern.string_value("$.outcome", "=", outcome) for outcome in outcomes)
+            self.add(name, log_group, logs.FilterPattern.any(*patterns))
+        for name, field in times.items():
+            # FilterPattern.exists puts the star in quotes, which CloudWatch documents for text only.
+            self.add(name, log_group, logs.FilterPattern.literal(f"{{ $.{field} = * }}"), value=f"$.{field}")
+
+    def add(self, name: str, log_group: logs.ILogGroup, pattern: logs.IFilterPattern, *, value: str = "1") -> None:
+        """Make one more metric, of any log."""
+        self._filters[name] = logs.MetricFilter(
+            self,
+            name,
+            log_group=log_group,
+            filter_pattern=pattern,
+            metric_namespace=self._namespace,
+            metric_name=name,
+            metric_value=value,
+        )
+
+    def metric(self, name: str, **options: Any) -> cloudwatch.Metric:
+        """Return the metric of that name, by default its sum.
+
+        Raises:
+            ValueError: there is none of that name.
+        """
+        if name not in self._filters:
+            raise ValueError(f"name: must be one of {', '.join(self._filters)}, got {name!r}")
+        return self._filters[name].metric(**{"statistic": cloudwatch.Stats.SUM, **options})

@@ -1,0 +1,36 @@
+"""One entry of a table of signals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signal:
+    """A metric with everything said and shown about it: its alarm, its place on the dashboard, its runbook section.
+
+    Attributes:
+        metric: makes the metric, given the construct that is watched and CDK's MetricOptions.
+        threshold: a period breaches at or above this value.
+        description: the alarm's text: what happened to buyers, and what to do.
+        reason: why the threshold is what it is, for the runbook's table of defaults.
+        graph: title of the dashboard's graph.
+        label: of the metric in that graph.
+        runbook: heading of the runbook's section.
+        minutes: the period.
+    """
+
+    metric: Callable[..., cloudwatch.Metric]
+    threshold: float
+    description: str
+    reason: str
+    graph: str
+    label: str
+    runbook: str
+    minutes: int = 5

@@ -1,0 +1,26 @@
+"""What a seller changes of an alarm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aws_cdk import Duration
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmSettings:
+    """Overrides for one alarm; ``None`` keeps the default.
+
+    Attributes:
+        threshold: a period breaches at or above this value; milliseconds for ``ResolverSlow``, otherwise a count.
+        period: the time over which the metric is aggregated.
+        evaluation_periods: how many of the latest periods are evaluated.
+        datapoints_to_alarm: how many of those must breach.
+    """
+
+    threshold: float | None = None
+    period: Duration | None = None
+    evaluation_periods: int | None = None
+    datapoints_to_alarm: int | None = None

@@ -1,0 +1,1 @@
+"""Who is this buyer? The fulfillment URL of a product, and everything that watches it."""

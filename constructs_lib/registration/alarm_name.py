@@ -1,0 +1,26 @@
+"""The names of the alarms; made from the table of signals by ``make generate``."""
+
+from typing import Literal
+
+AlarmName = Literal[
+    "ApiServerErrors",
+    "ApiThrottled",
+    "ResolverErrors",
+    "ResolverThrottles",
+    "ResolverSlow",
+    "MarketplaceThrottled",
+    "MarketplaceUnavailable",
+    "MarketplaceRefused",
+    "StoreUnavailable",
+    "TokensRefused",
+    "ProductsRefused",
+    "RegistrationsReadThrottled",
+    "RegistrationsWriteThrottled",
+    "RegistrationsGetItemFails",
+    "RegistrationsUpdateItemFails",
+    "ClaimsReadThrottled",
+    "ClaimsWriteThrottled",
+    "ClaimsGetItemFails",
+    "ClaimsPutItemFails",
+    "ClaimsUpdateItemFails",
+]

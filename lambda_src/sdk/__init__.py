@@ -1,0 +1,1 @@
+"""What every function does with the AWS SDK, the same way."""

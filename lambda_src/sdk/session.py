@@ -1,0 +1,96 @@
+"""SDK sessions that know the asset's service models.
+
+The clients are made by botocore's session, as boto3's would be: boto3 itself takes 11 ms of CPU at every cold start,
+because it imports what moves files to and from S3. docs/performance.md has this and the other measurements.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.config import Config
+from botocore.credentials import (
+    CredentialProvider,
+    CredentialResolver,
+    DeferredRefreshableCredentials,
+)
+from botocore.loaders import Loader
+from botocore.parsers import ResponseParserError
+from botocore.session import Session
+
+from sdk.time_limits import STS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from botocore.awsrequest import AWSResponse
+    from mypy_boto3_sts import STSClient
+    from mypy_boto3_sts.type_defs import AssumeRoleRequestTypeDef
+
+
+def own_session(models: Path) -> Session:
+    """Return a session with the function's credentials that knows the asset's service models and no others.
+
+    The runtime's own models are older: they silently drop LicenseArn and AgreementId from the response. And a loader
+    with one small folder to search does not walk the SDK's 400 at every cold start.
+
+    Args:
+        models: folder of the service models that the asset carries.
+    """
+    session = Session()
+    session.register_component(
+        "data_loader", Loader(extra_search_paths=[str(models)], include_default_search_paths=False)
+    )
+    # Work that is the same for every call is done once: by default the SDK builds the User-Agent header twice for each
+    # call, and validates against its model parameters that the adapters always send in one shape. An eighth of a warm
+    # request's CPU.
+    session.set_default_client_config(Config(user_agent=session.user_agent(), parameter_validation=False))
+    return session
+
+
+def seller_session(own: Session, models: Path, *, role_arn: str, external_id: str | None) -> Session:
+    """Return a session with credentials of the seller's role, fetched on first use and renewed before they expire.
+
+    Args:
+        own: the session whose credentials may assume the role.
+        models: folder of the service models that the asset carries.
+        role_arn: the role.
+        external_id: the external ID that the role requires, or None.
+    """
+    sts = cast("STSClient", own.create_client("sts", config=STS))
+    request: AssumeRoleRequestTypeDef = {"RoleArn": role_arn, "RoleSessionName": "marketplace-registration"}
+    if external_id:
+        request["ExternalId"] = external_id
+
+    def assume_role() -> dict[str, str]:
+        credentials = sts.assume_role(**request)["Credentials"]
+        return {
+            "access_key": credentials["AccessKeyId"],
+            "secret_key": credentials["SecretAccessKey"],
+            "token": credentials["SessionToken"],
+            "expiry_time": credentials["Expiration"].isoformat(),
+        }
+
+    class SellerRole(CredentialProvider):
+        METHOD = CANONICAL_NAME = "seller-role"
+
+        def load(self) -> DeferredRefreshableCredentials:
+            return DeferredRefreshableCredentials(refresh_using=assume_role, method=self.METHOD)
+
+    session = own_session(models)
+    session.register_component("credential_provider", CredentialResolver([SellerRole()]))
+    return session
+
+
+def create_client(session: Session, service: str, **options: Any) -> Any:
+    """Return a client whose calls fail if a response was truncated."""
+    client = session.create_client(service, **options)
+    client.meta.events.register("after-call", _reject_truncated)
+    return client
+
+
+def _reject_truncated(*, http_response: AWSResponse, **_: object) -> None:
+    # botocore parses a truncated response as an empty one, so an existing claim record would look missing.
+    length = http_response.headers.get("Content-Length")
+    if length is not None and int(length) != len(http_response.content):
+        raise ResponseParserError("truncated")
