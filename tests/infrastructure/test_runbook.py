@@ -100,9 +100,9 @@ def test_every_alarm_has_a_page_with_all_that_a_page_has(name: str) -> None:
 
     for part in ("**For buyers.**", "**Whom it hit.**", "```logs", "**Do.**", "**Test.**"):
         assert part in written
-    rung = re.findall(r"`ring (\w+)`", written)
-    assert rung
-    assert set(rung) <= set(written.splitlines()[0].split(", "))
+    fired = re.findall(r"`fire (\w+)`", written)
+    assert fired
+    assert set(fired) <= set(written.splitlines()[0].split(", "))
 
 
 def test_no_page_is_about_an_alarm_that_is_not_there() -> None:
