@@ -98,7 +98,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> set[str]:
 def test_every_alarm_has_a_page_with_all_that_a_page_has(name: str) -> None:
     written = page(name)
 
-    for part in ("**For buyers.**", "**Whom it hit.**", "```logs", "**Do.**", "**Test.**"):
+    for part in ("**Impact.**", "**Who is affected.**", "```logs", "**What to do.**", "**Test.**"):
         assert part in written
     fired = re.findall(r"`fire (\w+)`", written)
     assert fired
