@@ -1,4 +1,4 @@
-"""What the runbook and the cost table say is what the template and the function do."""
+"""The runbook and the cost table agree with the template and the resolver."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def headings() -> list[str]:
     return re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE)
 
 
-def page(name: str) -> str:
+def section(name: str) -> str:
     (found,) = (part for part in RUNBOOK.split("\n## ") if name in part.splitlines()[0].split(", "))
     return found
 
@@ -71,7 +71,7 @@ def alarms(template: Template) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture) -> set[str]:
-    """Return the fields of the resolver's own line: of a registration, its claim and each failure."""
+    """Return the fields of the resolver's log lines for a registration, its claim and a failure."""
     store = FakeStore()
     customer = {name: "x" for name in Registration.__annotations__ if name not in {"RegisteredAt", "LastRegisteredAt"}}
     customer |= {"CustomerAWSAccountId": ACCOUNT, "ProductCode": PRODUCT}
@@ -83,8 +83,8 @@ def logged(caplog: pytest.LogCaptureFixture) -> set[str]:
     )
     handler = Handler(registrar=registrar, pages=Pages(support_url=None, login_url=None))
     with caplog.at_level(logging.INFO, logger="resolver"):
-        answer = handler(json_event("POST /register", {"x-amzn-marketplace-token": "token"}), None)
-        code = json.loads(answer["body"])["landing_page"].partition("registration_code=")[2]
+        response = handler(json_event("POST /register", {"x-amzn-marketplace-token": "token"}), None)
+        code = json.loads(response["body"])["landing_page"].partition("registration_code=")[2]
         store.fail_at = "take_claim"
         handler(json_event("POST /claim", {"registration_code": code}), None)
         store.fail_at = None
@@ -95,8 +95,8 @@ def logged(caplog: pytest.LogCaptureFixture) -> set[str]:
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_every_alarm_has_a_page_with_all_that_a_page_has(name: str) -> None:
-    written = page(name)
+def test_every_alarm_has_a_section_with_every_part(name: str) -> None:
+    written = section(name)
 
     for part in ("**Impact.**", "**Who is affected.**", "```logs", "**What to do.**", "**Test.**"):
         assert part in written
@@ -105,7 +105,7 @@ def test_every_alarm_has_a_page_with_all_that_a_page_has(name: str) -> None:
     assert set(fired) <= set(written.splitlines()[0].split(", "))
 
 
-def test_no_page_is_about_an_alarm_that_is_not_there() -> None:
+def test_no_section_is_about_an_unknown_alarm() -> None:
     named = [name for heading in headings()[2:] for name in heading.split(", ")]
 
     assert sorted(named) == sorted(SIGNALS)
