@@ -1,4 +1,4 @@
-"""Prints the tables of docs/cost.md: what one instance costs a month."""  # noqa: INP001 - a script, not a package
+"""Print the table in docs/cost.md: the monthly cost of one instance."""  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 from typing import NamedTuple
 
 HOURS = 730
-"""In a month, as AWS counts them."""
+"""Hours in a month, by AWS's convention."""
 
-# List prices of us-east-1 in US dollars, without any free tier.
+# List prices for us-east-1 in US dollars, without any free tier.
 PER_API_REQUEST = 1.00 / 1e6
 PER_INVOCATION = 0.20 / 1e6
 PER_GB_SECOND = 0.0000133334
@@ -21,28 +21,28 @@ PER_KEPT_LOG_GB = 0.03
 PER_METRIC = 0.30
 PER_ALARM = 0.10
 
-# What the template has; the tests compare.
+# Must match the template; tests compare them.
 ALARMS = 20
 ALARMS_LEFT_OUT = 10
 METRICS = 13
 MEMORY_MB = 1769
 LOG_RETENTION_MONTHS = 12
 
-# What one registration uses. Where it varies, the dearer case.
+# Usage per registration; where it varies, the more expensive case.
 REQUESTS = 2  # POST /register, POST /claim
-COLD_SECONDS = 0.9  # every registration a cold start, start-up billed
-WARM_SECONDS = 0.05  # the claim finds the environment of its registration
-WRITE_UNITS = 4  # claim 1, registration up to 2 KB 2, claim taken 1
-READ_UNITS = 2  # claim and registration, both consistent
-ITEM_BYTES = 700  # the attributes with their names, and DynamoDB's 100 bytes an item
-LINE_BYTES = 700  # the resolver's line of a request
-PLATFORM_BYTES = 900  # the runtime's own lines of a request
-ACCESS_BYTES = 400  # the API's line of a request
+COLD_SECONDS = 0.9  # every registration is a cold start, with the INIT time billed
+WARM_SECONDS = 0.05  # the claim reuses the execution environment of its registration
+WRITE_UNITS = 4  # claim record 1, registration up to 2 KB 2, claim record updated 1
+READ_UNITS = 2  # claim record and registration, strongly consistent
+ITEM_BYTES = 700  # attributes with their names, plus DynamoDB's 100 bytes per item
+LINE_BYTES = 700  # the resolver's log line per request
+PLATFORM_BYTES = 900  # the runtime's own log lines per request
+ACCESS_BYTES = 400  # the access log line per request
 METRICS_ALWAYS = 4  # Registrations, Claims, MarketplaceTime, StoreTime
-FAILURES = 0.05  # of requests that a failure's metric counts, each in an hour of its own
+FAILURES = 0.05  # share of registrations that a failure metric counts, each in a different hour
 
 VOLUMES = (0, 10, 1_000, 100_000)
-"""Registrations a month, each of a new buyer, for a year."""
+"""Registrations per month, each by a new buyer, for a year."""
 
 _GB = 1e9
 _MONTHS = 12
@@ -52,7 +52,7 @@ _GB_SECONDS = MEMORY_MB / 1024 * (COLD_SECONDS + WARM_SECONDS)
 
 
 class Line(NamedTuple):
-    """What one resource costs."""
+    """The monthly cost of one resource."""
 
     resource: str
     arithmetic: str
@@ -60,13 +60,13 @@ class Line(NamedTuple):
 
 
 def metric_hours(registrations: int) -> float:
-    """Return for how many hours a month's metrics have data, summed over the metrics."""
+    """Return the hours per month with data, summed over all metrics."""
     always = METRICS_ALWAYS * min(registrations, HOURS)
     return always + min(FAILURES * registrations, (METRICS - METRICS_ALWAYS) * HOURS)
 
 
 def lines() -> list[Line]:
-    """Return the cost by resource, the greatest of an idle instance first."""
+    """Return the cost by resource, in the order of the table."""
 
     def each(cost: float) -> tuple[float, ...]:
         return tuple(cost * n for n in VOLUMES)
@@ -80,12 +80,12 @@ def lines() -> list[Line]:
             tuple(metric_hours(n) / HOURS * PER_METRIC for n in VOLUMES),
         ),
         Line(
-            "logs, written",
+            "logs, ingestion",
             f"n x {_LOG_BYTES:,} bytes x ${PER_LOGGED_GB:.2f}/GB",
             each(_LOG_BYTES / _GB * PER_LOGGED_GB),
         ),
         Line(
-            "logs, kept for a year",
+            "logs, stored for a year",
             f"{LOG_RETENTION_MONTHS} x n x {_LOG_BYTES:,} bytes x ${PER_KEPT_LOG_GB:.2f}/GB",
             each(LOG_RETENTION_MONTHS * _LOG_BYTES / _GB * PER_KEPT_LOG_GB),
         ),
@@ -95,7 +95,7 @@ def lines() -> list[Line]:
             each(WRITE_UNITS * PER_WRITE_UNIT + READ_UNITS * PER_READ_UNIT),
         ),
         Line(
-            "DynamoDB, storage and recovery",
+            "DynamoDB, storage and point-in-time recovery",
             f"{_MONTHS} x n x {ITEM_BYTES} bytes x (${PER_TABLE_GB:.2f} + ${PER_RECOVERY_GB:.2f})/GB",
             each(_MONTHS * ITEM_BYTES / _GB * (PER_TABLE_GB + PER_RECOVERY_GB)),
         ),
@@ -128,12 +128,12 @@ def table() -> str:
     totals = [sum(line.costs[i] for line in every) for i in range(len(VOLUMES))]
     less = [total - ALARMS_LEFT_OUT * PER_ALARM for total in totals]
     rows = [
-        _row("resource", "arithmetic, n registrations a month", "idle", *(f"n = {n:,}" for n in VOLUMES[1:])),
+        _row("resource", "calculation, n registrations per month", "idle", *(f"n = {n:,}" for n in VOLUMES[1:])),
         _row("---", "---", *("---:" for _ in VOLUMES)),
         *(_row(line.resource, line.arithmetic, *map(_dollars, line.costs)) for line in every),
-        _row("**a month**", "", *(f"**{_dollars(total)}**" for total in totals)),
+        _row("**total per month**", "", *(f"**{_dollars(total)}**" for total in totals)),
         _row(
-            f"without {ALARMS_LEFT_OUT} alarms, as below",
+            f"without {ALARMS_LEFT_OUT} alarms, see below",
             f"- {ALARMS_LEFT_OUT} x ${PER_ALARM:.2f}",
             *map(_dollars, less),
         ),

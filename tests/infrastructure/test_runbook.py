@@ -203,7 +203,7 @@ def test_every_price_and_quantity_is_explained() -> None:
         f"{cost.COLD_SECONDS} s and {cost.WARM_SECONDS} s at {cost.MEMORY_MB:,} MB",
         f"{cost.WRITE_UNITS} write request units",
         f"{cost.READ_UNITS} read request units",
-        f"{cost.ITEM_BYTES} bytes of table",
+        f"{cost.ITEM_BYTES} bytes of storage",
         f"a line of {cost.LINE_BYTES}, the runtime's own lines of {cost.PLATFORM_BYTES}",
         f"an access log line of {cost.ACCESS_BYTES}",
         f"{cost.METRICS_ALWAYS} metrics",
