@@ -1,9 +1,12 @@
-"""Print the table in docs/cost.md: the monthly cost of one instance."""  # noqa: INP001 - a script, not a package
+"""The table in docs/cost.md: the monthly cost of one instance."""  # noqa: INP001 - scripts, not a package
 
 from __future__ import annotations
 
-import sys
 from typing import NamedTuple
+
+from constructs_lib.registration._outcomes import COUNTS, TIMES
+from constructs_lib.registration._resolver import MEMORY_MIB
+from constructs_lib.registration._signals import SIGNALS
 
 HOURS = 730
 """Hours in a month, by AWS's convention."""
@@ -21,12 +24,12 @@ PER_KEPT_LOG_GB = 0.03
 PER_METRIC = 0.30
 PER_ALARM = 0.10
 
-# Must match the template; tests compare them.
-ALARMS = 20
+# The default of log_retention, and what the page says about disabling alarms; tests compare both with the template.
 ALARMS_LEFT_OUT = 10
-METRICS = 13
-MEMORY_MB = 1769
 LOG_RETENTION_MONTHS = 12
+
+ALARMS = len(SIGNALS)
+METRICS = len(COUNTS) + len(TIMES) + 1  # ApiThrottled, from the access log
 
 # Usage per registration; where it varies, the more expensive case.
 REQUESTS = 2  # POST /register, POST /claim
@@ -48,7 +51,7 @@ _GB = 1e9
 _MONTHS = 12
 _CENT = 0.01
 _LOG_BYTES = REQUESTS * (LINE_BYTES + PLATFORM_BYTES + ACCESS_BYTES)
-_GB_SECONDS = MEMORY_MB / 1024 * (COLD_SECONDS + WARM_SECONDS)
+_GB_SECONDS = MEMORY_MIB / 1024 * (COLD_SECONDS + WARM_SECONDS)
 
 
 class Line(NamedTuple):
@@ -138,8 +141,4 @@ def table() -> str:
             *map(_dollars, less),
         ),
     ]
-    return "\n".join(rows)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(f"{table()}\n")
+    return "".join(f"{row}\n" for row in rows)

@@ -1,4 +1,4 @@
-"""Draws docs/dashboard.svg: the dashboard as it is synthesised, on a made-up day. `python -m docs.draw_dashboard`."""  # noqa: INP001
+"""The content of docs/dashboard.svg: the dashboard as it is synthesized, on a made-up day."""  # noqa: INP001 - scripts, not a package
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import math
 import random
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
@@ -18,8 +17,6 @@ from constructs_lib.registration.registration_dashboard import RegistrationDashb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-PICTURE = Path(__file__).with_name("dashboard.svg")
 
 CELL, GAP, TITLE = 50, 5, 28
 FROM_HOUR = 15
@@ -252,7 +249,3 @@ def _text(
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{fill}" font-weight="{weight}"'
         f' text-anchor="{anchor}">{escape(text)}</text>'
     )
-
-
-if __name__ == "__main__":
-    PICTURE.write_text(draw(dashboard_body()), encoding="utf-8")

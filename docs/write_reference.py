@@ -1,4 +1,4 @@
-"""Writes docs/reference.md from the signatures and docstrings of what `constructs_lib` exports."""  # noqa: INP001 - a script, not a package
+"""The content of docs/reference.md, from the signatures and docstrings of what `constructs_lib` exports."""  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _INTRODUCTION = """\
 
 The public classes of `constructs_lib` and `constructs_lib.testing`: everything that their `__all__` names, and nothing
 else is public. This page is made from signatures and docstrings by [write_reference.py](write_reference.py); change
-those, then run `.venv/bin/python -m docs.write_reference`.
+those, then run `make generate`.
 
-A construct takes `scope` and `construct_id` by position and all else by name. A value that cannot work is a
-`ValueError` at synth, which says what was given and what is allowed. Values that are not known at synth (tokens) are
-not checked.
+A construct takes `scope` and `construct_id` by position and everything else by name. An invalid value raises
+`ValueError` at synth; the message gives the value and what is allowed. CDK tokens, whose values are not known at synth,
+are not checked.
 """
 
 _SECTION = re.compile(r"^(Args|Attributes|Example|Raises|Returns):$", re.MULTILINE)
@@ -246,7 +246,3 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 def _cell(text: str) -> str:
     """Write a docstring's double backticks as Markdown's, and keep a union's bar from ending the cell."""
     return textwrap.dedent(text).replace("``", "`").replace("|", "\\|")
-
-
-if __name__ == "__main__":
-    REFERENCE.write_text(reference(), encoding="utf-8")

@@ -53,7 +53,7 @@ _AS_ABOVE = "as above"
 def _throttled_table(
     metric: Callable[..., cloudwatch.Metric],
     label: str,
-    reason: str = "an on-demand table throttles only what is far above any earlier load",
+    reason: str = "an on-demand table throttles only traffic far above its previous peak",
 ) -> Signal:
     return Signal(
         metric=metric,
@@ -105,7 +105,7 @@ SIGNALS: Mapping[AlarmName, Signal] = {
         threshold=_ONE,
         description="API Gateway throttles requests with 429 before they reach the resolver, possibly buyers' among "
         "them. The access log shows the source addresses: raise throttle, or block the sender.",
-        reason="buyers come a few a day, so they never fill the API by themselves",
+        reason="outside a launch, buyers never reach the API's limit",
         graph=Graph.API,
         label="API throttled",
         runbook="ApiThrottled",
@@ -115,7 +115,7 @@ SIGNALS: Mapping[AlarmName, Signal] = {
         threshold=_ONE,
         description="The resolver raised an unhandled error, and a buyer saw API Gateway's bare error. The traceback "
         "is in the resolver's log: roll back the last deployment, then report it.",
-        reason="every expected failure gets a response of its own; what remains is a bug",
+        reason="every expected failure is handled; anything left is a bug",
         graph=Graph.API,
         label="Resolver errors",
         runbook="ResolverErrors",
@@ -135,7 +135,7 @@ SIGNALS: Mapping[AlarmName, Signal] = {
         threshold=_SLOW_MILLISECONDS,
         description="Buyers wait for a fifth of the resolver's time limit or longer. The log line of each request "
         "shows which call takes the time.",
-        reason="a fifth of the time limit: one call has timed out and its retry is slow too",
+        reason="a fifth of the time limit: a call has timed out and its retry is slow too",
         graph=Graph.TIME,
         label="p99",
         runbook="ResolverSlow",
@@ -146,7 +146,7 @@ SIGNALS: Mapping[AlarmName, Signal] = {
         threshold=_ONE,
         description="AWS Marketplace throttles ResolveCustomer beyond the SDK's retries; buyers are asked to retry. "
         "Check the log: a rush of buyers needs a higher limit from AWS; many invalid tokens mean someone is probing.",
-        reason="three attempts failed, and it does not pass while buyers keep coming",
+        reason="three attempts failed, and throttling lasts as long as buyers keep coming",
         graph=Graph.MARKETPLACE,
         label="Throttled",
         runbook="MarketplaceThrottled",
@@ -156,7 +156,7 @@ SIGNALS: Mapping[AlarmName, Signal] = {
         threshold=_NOT_BAD_LUCK,
         description="AWS Marketplace does not respond to ResolveCustomer; buyers are asked to retry. Check the AWS "
         "Health Dashboard; once it is over, contact the buyers who did not return.",
-        reason="one may be bad luck; three are an outage",
+        reason="a single failure may be a coincidence; three are an outage",
         graph=Graph.MARKETPLACE,
         label="Unavailable",
         runbook="MarketplaceUnavailable",
@@ -177,7 +177,7 @@ SIGNALS: Mapping[AlarmName, Signal] = {
         threshold=_ONE,
         description="DynamoDB fails or denies the resolver beyond the SDK's retries; buyers are asked to retry. The "
         "reason in the log line says whether it is throttled, denied or down.",
-        reason="a retry failed too; DynamoDB does that rarely, a wrong permission always",
+        reason="retrying did not help: rare for DynamoDB itself, certain with a missing permission",
         graph=Graph.STORE,
         label="DynamoDB unavailable",
         runbook="StoreUnavailable",
@@ -188,7 +188,7 @@ SIGNALS: Mapping[AlarmName, Signal] = {
         minutes=15,
         description="Far more registration tokens are rejected than usual. Either someone is guessing tokens, or the "
         "listing is broken and rejects real buyers: press its button yourself.",
-        reason="an expired token is ordinary; a crowd of them is not",
+        reason="an occasional expired token is normal; many at once are not",
         graph=Graph.REJECTED,
         label="Tokens",
         runbook="TokensRefused",
@@ -199,7 +199,7 @@ SIGNALS: Mapping[AlarmName, Signal] = {
         threshold=_ONE,
         description="A buyer of a product that is not in products was rejected, as every other buyer of it will be. "
         "The log line names the product code: add it with its landing page, or correct the listing.",
-        reason="Marketplace redeems tokens of your own products only, so one was forgotten",
+        reason="Marketplace redeems only tokens of your own products, so one is missing from `products`",
         graph=Graph.REJECTED,
         label="Products",
         runbook="ProductsRefused",
@@ -220,7 +220,7 @@ SIGNALS: Mapping[AlarmName, Signal] = {
         RegistrationMetrics.metric_registrations_system_errors,
         "GetItem",
         "Registrations",
-        "the retry recovers from a single one",
+        "the SDK's retry handles single failures",
     ),
     "RegistrationsUpdateItemFails": _failing_table(
         RegistrationMetrics.metric_registrations_system_errors, "UpdateItem", "Registrations"

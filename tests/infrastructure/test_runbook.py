@@ -14,6 +14,7 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
 from constructs_lib import AlarmName, MarketplaceRegistration
+from constructs_lib.registration._resolver import MEMORY_MIB
 from constructs_lib.registration._signals import SIGNALS
 from docs import cost
 from local.emulated.api_events import json_event
@@ -178,16 +179,12 @@ def test_links_within_the_runbook_lead_somewhere() -> None:
     assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK)) <= anchors
 
 
-def test_the_cost_table_is_the_scripts() -> None:
-    assert f"\n\n{cost.table()}\n\n" in COST
-
-
 def test_the_cost_is_that_of_what_is_deployed(minimal_template: Template) -> None:
     (function,) = minimal_template.find_resources("AWS::Lambda::Function").values()
 
     minimal_template.resource_count_is("AWS::CloudWatch::Alarm", cost.ALARMS)
     minimal_template.resource_count_is("AWS::Logs::MetricFilter", cost.METRICS)
-    assert function["Properties"]["MemorySize"] == cost.MEMORY_MB
+    assert function["Properties"]["MemorySize"] == MEMORY_MIB
     for log_group in minimal_template.find_resources("AWS::Logs::LogGroup").values():
         assert log_group["Properties"]["RetentionInDays"] == 365
 
@@ -200,7 +197,7 @@ def test_every_price_and_quantity_is_explained() -> None:
         *(f"${per:.2f}" for per in (cost.PER_KEPT_LOG_GB, cost.PER_METRIC, cost.PER_ALARM)),
         f"${cost.PER_GB_SECOND:.10f}",
         f"{cost.REQUESTS} requests",
-        f"{cost.COLD_SECONDS} s and {cost.WARM_SECONDS} s at {cost.MEMORY_MB:,} MB",
+        f"{cost.COLD_SECONDS} s and {cost.WARM_SECONDS} s at {MEMORY_MIB:,} MB",
         f"{cost.WRITE_UNITS} write request units",
         f"{cost.READ_UNITS} read request units",
         f"{cost.ITEM_BYTES} bytes of storage",
