@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from benchmarks.figures import Figure
 from constructs_lib.registration._resolver import RESOLVER
 from local.emulated.api_events import form_event
-from local.emulated.instant_services import PRODUCT, services
+from local.emulated.instant_services import services
 from local.emulated.lambda_runtime import LambdaRuntime
+from local.product import PRODUCT_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,7 +40,7 @@ _EVENT = form_event({"x-amzn-marketplace-token": "b290cyBvZg+/lY2hvY29sYXRl=="})
 
 # What the construct sets, and what Lambda does.
 _ENVIRONMENT = {
-    "PRODUCTS": json.dumps({PRODUCT: "https://app.example.com/signup"}),
+    "PRODUCTS": json.dumps({PRODUCT_CODE: "https://app.example.com/signup"}),
     "REGISTRATIONS_TABLE": "registrations",
     "CLAIMS_TABLE": "claims",
     "CLAIM_TTL_SECONDS": "600",

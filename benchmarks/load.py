@@ -32,9 +32,10 @@ from urllib.parse import urlencode, urlsplit
 from benchmarks.figures import Figure
 from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.testing import MarketplaceCustomer
-from local.deployment import PRODUCT_CODE, deployed, registration_code
+from local.deployment import deployed, registration_code
 from local.emulated.api_events import BROWSER, form_event
 from local.emulated.lambda_runtime import LambdaRuntime
+from local.product import PRODUCT_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -11,8 +11,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from constructs_lib.testing import MarketplaceCustomer
-from local.deployment import PRODUCT_CODE, deployed, registration_code
+from local.deployment import deployed, registration_code
 from local.local_aws import LocalAwsError
+from local.product import PRODUCT_CODE
 
 if TYPE_CHECKING:
     from local.deployment import Deployment

@@ -21,8 +21,6 @@ from local.local_aws import ACCOUNT, REGION, LocalAws
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-PRODUCT_CODE: str = json.loads((Path(__file__).parents[1] / "cdk.json").read_text())["context"]["product_code"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:

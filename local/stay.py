@@ -9,9 +9,10 @@ import time
 from typing import TYPE_CHECKING
 
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceOffer
-from local.deployment import PRODUCT_CODE, deployed
+from local.deployment import deployed
 from local.landing_page import LandingPage
 from local.local_aws import REGION, LocalAwsError
+from local.product import PRODUCT_CODE
 
 if TYPE_CHECKING:
     from local.deployment import Deployment

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from resolver.registration import Customer, Registration
 
 ACCOUNT = "111122223333"
-PRODUCT = "a290sds6en72spp3ph4q890es"
-LANDING_PAGE = "https://app.example.com/signup"
 
 
 @dataclass

@@ -17,16 +17,16 @@ import botocore
 
 from local.emulated.server_process import server_process
 from local.local_aws import write_certificate
+from local.product import PRODUCT_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PRODUCT = "a290sds6en72spp3ph4q890es"
 
 _ANSWERS = {
     "AWSMPMeteringService.ResolveCustomer": {
         "CustomerAWSAccountId": "111122223333",
-        "ProductCode": PRODUCT,
+        "ProductCode": PRODUCT_CODE,
         "LicenseArn": "arn:aws:license-manager::111122223333:license:l-0123456789abcdef0123456789abcdef",
         "Metadata": {"AgreementId": "agmt-0123456789abcdef01234567"},
     },

@@ -20,15 +20,16 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceOffer
-from local.deployment import PRODUCT_CODE, deployed
+from local.deployment import deployed
 from local.emulated.api_events import REQUEST_ID, form_event, http_event
 from local.landing_page import LandingPage
+from local.product import LANDING_PAGE, PRODUCT_CODE
 from resolver.errors import ClaimRejectedError, TokenExpiredError
 from resolver.handler import Handler
 from resolver.http_event import TOKEN_FIELD
 from resolver.pages import CONTENT_SECURITY_POLICY, TEXTS, Pages
 from resolver.registration import Registrar
-from tests.fakes import LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
+from tests.fakes import FakeMarketplace, FakeStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,7 +153,7 @@ def handler(*, support_url: str | None, login_url: str | None) -> Handler:
     registrar = Registrar(
         marketplace=FakeMarketplace({error.__name__: error() for error in TEXTS}),
         store=FakeStore(),
-        products={PRODUCT: LANDING_PAGE},
+        products={PRODUCT_CODE: LANDING_PAGE},
         claim_ttl=timedelta(minutes=10),
     )
     return Handler(registrar=registrar, pages=Pages(support_url=support_url, login_url=login_url))

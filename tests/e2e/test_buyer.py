@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from constructs_lib.testing import MarketplaceCustomer
-from local.deployment import PRODUCT_CODE, registration_code
+from local.deployment import registration_code
+from local.product import PRODUCT_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import pytest
 
 from constructs_lib.testing import MarketplaceCustomer
 from local.deployment import Deployment
-from tests.e2e.two_sides import PRODUCT
+from local.product import PRODUCT_CODE
 
 if TYPE_CHECKING:
     from constructs_lib.testing import MarketplaceStandIn
@@ -31,7 +31,7 @@ def test_the_sellers_role_redeems_and_is_assumed_once_for_many_registrations(
     deployment.marketplace.reset()
 
     answers = [
-        product.set_up_account(product.marketplace.form(MarketplaceCustomer.licensed(PRODUCT))) for _ in range(5)
+        product.set_up_account(product.marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE))) for _ in range(5)
     ]
 
     assert [answer.status_code for answer in answers] == [303] * 5
@@ -48,7 +48,7 @@ def test_a_role_that_is_refused_is_the_operators_to_mend(
 
     answer = misled.http.post(
         misled.fulfillment_url,
-        data=misled.marketplace.form(MarketplaceCustomer.licensed(PRODUCT)),
+        data=misled.marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE)),
         headers={"Accept": "application/json"},
         timeout=60,
     )

@@ -22,14 +22,13 @@ from packaging.requirements import Requirement
 from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.testing import MarketplaceCustomer
 from local.deployment import Deployment
+from local.product import LANDING_PAGE, PRODUCT_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROJECT = Path(__file__).parents[2]
 SELLERS = Path(__file__).parent / "sellers"
-PRODUCT = "a290sds6en72spp3ph4q890es"
-LANDING_PAGE = "https://app.example.com/signup"
 
 RUNNING = f"3.{sys.version_info.minor}"
 OTHERS = [version for version in ("3.11", "3.12", "3.13", "3.14") if version != RUNNING]
@@ -316,7 +315,7 @@ def test_a_buyer_registers_with_what_was_deployed_from_the_wheel(
         api_id=outputs["ApiId"],
         table_name=outputs["TableName"],
     )
-    buyer = MarketplaceCustomer.licensed(PRODUCT)
+    buyer = MarketplaceCustomer.licensed(PRODUCT_CODE)
 
     with product.http:
         answer = product.set_up_account(product.marketplace.form(buyer))
@@ -324,4 +323,4 @@ def test_a_buyer_registers_with_what_was_deployed_from_the_wheel(
     assert answer.status_code == 303
     assert answer.headers["Location"].startswith(f"{LANDING_PAGE}?registration_code=")
     (registration,) = product.registrations()
-    assert registration["ProductCode"] == PRODUCT
+    assert registration["ProductCode"] == PRODUCT_CODE

@@ -4,9 +4,7 @@ from aws_cdk import App, CfnOutput, Stack
 from aws_cdk import aws_iam as iam
 
 from constructs_lib import MarketplaceRegistration, MarketplaceSellerRole
-
-PRODUCT = "a290sds6en72spp3ph4q890es"
-LANDING_PAGE = "https://app.example.com/signup"
+from local.product import LANDING_PAGE, PRODUCT_CODE
 
 app = App()
 publisher = Stack(app, "Publisher")
@@ -18,7 +16,7 @@ for name, external_id in {"Product": "right", "Misled": "wrong"}.items():
     registration = MarketplaceRegistration(
         stack,
         "Registration",
-        products={PRODUCT: LANDING_PAGE},
+        products={PRODUCT_CODE: LANDING_PAGE},
         seller_role=seller.role,
         seller_role_external_id=external_id,
     )

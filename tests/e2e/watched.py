@@ -7,9 +7,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 
 from constructs_lib import MarketplaceRegistration
-
-PRODUCT = "a290sds6en72spp3ph4q890es"
-LANDING_PAGE = "https://app.example.com/signup"
+from local.product import LANDING_PAGE, PRODUCT_CODE
 
 app = App()
 stack = Stack(app, "Watched")
@@ -19,7 +17,7 @@ pager.add_subscription(subscriptions.SqsSubscription(woken))
 MarketplaceRegistration(
     stack,
     "Registration",
-    products={PRODUCT: LANDING_PAGE},
+    products={PRODUCT_CODE: LANDING_PAGE},
     alarm_actions=[cloudwatch_actions.SnsAction(pager)],
 )
 CfnOutput(stack, "PagerArn", value=pager.topic_arn)

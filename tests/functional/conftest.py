@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceStandIn
+from local.product import PRODUCT_CODE
 from resolver.composition import compose
 from resolver.settings import Settings
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from resolver.handler import Handler
 
-PRODUCT = "a290sds6en72spp3ph4q890es"
 LANDING_PAGE = "https://app.example.com/signup?plan=pro"
 REGION = "eu-west-1"
 
@@ -114,7 +114,7 @@ def tables(dynamodb_url: str) -> Tables:
 @pytest.fixture
 def settings(tables: Tables) -> Settings:
     return Settings(
-        products={PRODUCT: LANDING_PAGE},
+        products={PRODUCT_CODE: LANDING_PAGE},
         registrations_table=tables.registrations,
         claims_table=tables.claims,
         claim_ttl=timedelta(minutes=10),
@@ -141,9 +141,9 @@ def resolver(endpoints: None, settings: Settings, models: Path) -> Handler:  # n
 
 @pytest.fixture
 def licensed() -> MarketplaceCustomer:
-    return MarketplaceCustomer.licensed(PRODUCT)
+    return MarketplaceCustomer.licensed(PRODUCT_CODE)
 
 
 @pytest.fixture
 def legacy() -> MarketplaceCustomer:
-    return MarketplaceCustomer.legacy(PRODUCT)
+    return MarketplaceCustomer.legacy(PRODUCT_CODE)

@@ -22,7 +22,8 @@ from local.emulated.api_events import BROWSER, JSON_CALLER, form_event, http_eve
 from local.emulated.cloudwatch import CloudWatch, Metric, matcher, resolved
 from local.emulated.faulty_dynamodb import Fault, FaultyDynamoDB
 from local.emulated.lambda_runtime import LambdaRuntime
-from tests.functional.conftest import LANDING_PAGE, PRODUCT, REGION
+from local.product import PRODUCT_CODE
+from tests.functional.conftest import LANDING_PAGE, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,7 +46,7 @@ class Deployed:
 
     def __init__(self) -> None:
         stack = Stack(App(), "Stack")
-        registration = MarketplaceRegistration(stack, "Registration", products={PRODUCT: LANDING_PAGE})
+        registration = MarketplaceRegistration(stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE})
         self.template: Mapping[str, Any] = Template.from_stack(stack).to_json()
         self.alarm_names: dict[str, AlarmName] = {
             stack.get_logical_id(self._resource(alarm)): name for name, alarm in registration.alarms.items()
@@ -111,7 +112,7 @@ class World:
             self.cloudwatch.put("AWS/ApiGateway", "5xx", ApiId="api")
 
     def form(self) -> dict[str, str]:
-        return self.marketplace.form(MarketplaceCustomer.licensed(PRODUCT))
+        return self.marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE))
 
     def register(self, form: Mapping[str, str] | None = None) -> str:
         """Be a buyer, and return the status and, where there is one, the landing page."""
@@ -256,7 +257,7 @@ def marketplace_is_disabled(world: World) -> None:
 
 
 def marketplace_names_no_account(world: World) -> None:
-    world.marketplace.answer({"ProductCode": PRODUCT})
+    world.marketplace.answer({"ProductCode": PRODUCT_CODE})
     assert world.register() == "500"
 
 
@@ -416,7 +417,7 @@ def test_every_alarm_on_a_log_is_fed_by_one_metric_filter(world: World) -> None:
 
 
 def test_an_ordinary_day_fires_nothing_even_if_all_of_it_comes_at_once(world: World) -> None:
-    customers = [MarketplaceCustomer.licensed(PRODUCT) for _ in range(20)]
+    customers = [MarketplaceCustomer.licensed(PRODUCT_CODE) for _ in range(20)]
     landings = [world.register(world.marketplace.form(customer)) for customer in customers]
     repeats = [world.register(world.marketplace.form(customer)) for customer in customers[:6]]
     for _ in range(4):

@@ -19,11 +19,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceOffer, MarketplaceStandIn, MovableClock
+from local.product import PRODUCT_CODE
 
 if TYPE_CHECKING:
     from mypy_boto3_meteringmarketplace.client import MarketplaceMeteringClient
 
-PRODUCT_CODE = "a290sds6en72spp3ph4q890es"
 FULFILLMENT_URL = "https://api.example.com/register?a=1&b=\"'<>"
 LEGACY = MarketplaceCustomer.legacy(PRODUCT_CODE)
 LICENSED = MarketplaceCustomer.licensed(PRODUCT_CODE)

@@ -18,8 +18,8 @@ import pytest
 from constructs_lib.testing import MarketplaceCustomer
 from local.emulated.api_events import form_event, json_event
 from local.emulated.faulty_dynamodb import Fault, FaultyDynamoDB, dynamodb_process
+from local.product import PRODUCT_CODE
 from resolver.composition import compose
-from tests.functional.conftest import PRODUCT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,14 +73,14 @@ class Buyer:
 
     @property
     def key(self) -> tuple[str, str]:
-        return self.customer.customer_aws_account_id, f"{PRODUCT}#{self.customer.license_arn or ''}"
+        return self.customer.customer_aws_account_id, f"{PRODUCT_CODE}#{self.customer.license_arn or ''}"
 
     @property
     def registration(self) -> dict[str, str]:
         """What is to be told of the buyer, without the times."""
         attributes = {
             "CustomerAWSAccountId": self.customer.customer_aws_account_id,
-            "ProductCode": PRODUCT,
+            "ProductCode": PRODUCT_CODE,
             "LicenseArn": self.customer.license_arn,
             "AgreementId": self.customer.agreement_id,
             "CustomerIdentifier": self.customer.customer_identifier,
@@ -101,7 +101,7 @@ def buyers(chance: random.Random) -> list[Buyer]:
         accounts = [f"{number + index:012}" for index in (0, 1, 2, 3, 3)]
         makers = [MarketplaceCustomer.legacy] * 2 + [MarketplaceCustomer.licensed] * 3
         customers += [
-            make(PRODUCT, customer_aws_account_id=account) for make, account in zip(makers, accounts, strict=True)
+            make(PRODUCT_CODE, customer_aws_account_id=account) for make, account in zip(makers, accounts, strict=True)
         ]
     chance.shuffle(customers)
     return [
@@ -249,7 +249,7 @@ def test_a_form_posted_twice_at_the_same_moment_is_one_registration(
 ) -> None:
     one, other = new_resolver(), new_resolver()
     for round_ in range(1, 31):
-        form = marketplace.form(MarketplaceCustomer.licensed(PRODUCT))
+        form = marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE))
 
         responses = at_once(partial(one, form_event(form), None), partial(other, form_event(form), None))
 

@@ -12,10 +12,10 @@ from botocore.config import Config
 
 from constructs_lib.testing import MarketplaceCustomer
 from local.emulated.api_events import BROWSER, JSON_CALLER, REQUEST_ID, form_event
+from local.product import PRODUCT_CODE
 from resolver import composition
 from resolver.pages import CONTENT_SECURITY_POLICY, TEXTS
 from sdk import time_limits
-from tests.functional.conftest import PRODUCT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ def disable(marketplace: MarketplaceStandIn, _form: Form) -> None:
 
 
 def forget_account(marketplace: MarketplaceStandIn, _form: Form) -> None:
-    marketplace.answer({"ProductCode": PRODUCT})
+    marketplace.answer({"ProductCode": PRODUCT_CODE})
 
 
 def forget_product(marketplace: MarketplaceStandIn, _form: Form) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from constructs_lib.testing import MarketplaceCustomer
 from local.emulated.api_events import BROWSER, JSON_CALLER, REQUEST_ID, form_event, http_event, json_event
-from tests.functional.conftest import LANDING_PAGE, PRODUCT
+from local.product import PRODUCT_CODE
+from tests.functional.conftest import LANDING_PAGE
 
 if TYPE_CHECKING:
     from constructs_lib.testing import MarketplaceStandIn
@@ -48,8 +49,8 @@ def test_a_licensed_buyer_is_recorded_with_license_and_agreement(
     assert registration.pop("RegisteredAt") == registration.pop("LastRegisteredAt")
     assert registration == {
         "CustomerAWSAccountId": licensed.customer_aws_account_id,
-        "ProductLicense": f"{PRODUCT}#{licensed.license_arn}",
-        "ProductCode": PRODUCT,
+        "ProductLicense": f"{PRODUCT_CODE}#{licensed.license_arn}",
+        "ProductCode": PRODUCT_CODE,
         "LicenseArn": licensed.license_arn,
         "AgreementId": licensed.agreement_id,
     }
@@ -65,7 +66,7 @@ def test_a_legacy_buyer_is_recorded_under_the_product_alone(
     post(resolver, form_event(marketplace.form(legacy)))
 
     registration = tables.registration()
-    assert registration["ProductLicense"] == f"{PRODUCT}#"
+    assert registration["ProductLicense"] == f"{PRODUCT_CODE}#"
     assert registration["CustomerIdentifier"] == legacy.customer_identifier
     assert "LicenseArn" not in registration
 
@@ -115,7 +116,7 @@ def test_a_record_that_an_event_made_first_becomes_a_registration(
         TableName=tables.registrations,
         Item={
             "CustomerAWSAccountId": {"S": licensed.customer_aws_account_id},
-            "ProductLicense": {"S": f"{PRODUCT}#{licensed.license_arn}"},
+            "ProductLicense": {"S": f"{PRODUCT_CODE}#{licensed.license_arn}"},
             "LicenseState": {"S": "active"},
         },
     )
@@ -130,7 +131,7 @@ def test_a_record_that_an_event_made_first_becomes_a_registration(
 def test_two_licenses_of_one_account_are_two_registrations(
     resolver: Handler, marketplace: MarketplaceStandIn, tables: Tables, licensed: MarketplaceCustomer
 ) -> None:
-    second = MarketplaceCustomer.licensed(PRODUCT, customer_aws_account_id=licensed.customer_aws_account_id)
+    second = MarketplaceCustomer.licensed(PRODUCT_CODE, customer_aws_account_id=licensed.customer_aws_account_id)
 
     post(resolver, form_event(marketplace.form(licensed)))
     post(resolver, form_event(marketplace.form(second)))

@@ -15,7 +15,8 @@ import pytest
 
 from constructs_lib.testing import MarketplaceCustomer
 from local.emulated.api_events import BROWSER, JSON_CALLER, form_event, http_event, json_event
-from tests.functional.conftest import LANDING_PAGE, PRODUCT, REGION
+from local.product import PRODUCT_CODE
+from tests.functional.conftest import LANDING_PAGE, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,7 +77,7 @@ def environment(asset: Path, tables: Tables, marketplace: MarketplaceStandIn, dy
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL_MARKETPLACE_METERING": marketplace.endpoint_url,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
-        "PRODUCTS": json.dumps({PRODUCT: LANDING_PAGE}),
+        "PRODUCTS": json.dumps({PRODUCT_CODE: LANDING_PAGE}),
         "REGISTRATIONS_TABLE": tables.registrations,
         "CLAIMS_TABLE": tables.claims,
         "CLAIM_TTL_SECONDS": "600",
@@ -86,7 +87,7 @@ def environment(asset: Path, tables: Tables, marketplace: MarketplaceStandIn, dy
 
 def drive(asset: Asset, marketplace: MarketplaceStandIn, tables: Tables) -> tuple[set[str], list[dict[str, Any]], str]:
     """Go every way there is, and return the secrets that went along, the responses and what was stored."""
-    customer = MarketplaceCustomer.licensed(PRODUCT)
+    customer = MarketplaceCustomer.licensed(PRODUCT_CODE)
     secrets: set[str] = set()
     responses: list[dict[str, Any]] = []
 
@@ -112,7 +113,7 @@ def drive(asset: Asset, marketplace: MarketplaceStandIn, tables: Tables) -> tupl
 
     for caller in (BROWSER, JSON_CALLER):
         claim(register(marketplace.mint(customer), caller))
-        register(marketplace.mint(MarketplaceCustomer.legacy(PRODUCT)), caller)
+        register(marketplace.mint(MarketplaceCustomer.legacy(PRODUCT_CODE)), caller)
         register(marketplace.mint(MarketplaceCustomer.licensed("somebody-elses")), caller)
         register("forged-token-that-marketplace-does-not-know", caller)
         faults: list[Callable[[], None]] = [
@@ -171,7 +172,7 @@ def test_no_secret_is_printed_answered_or_stored_with_every_log_turned_on(
 def test_botocore_would_print_the_token_if_it_were_let(
     environment: dict[str, str], marketplace: MarketplaceStandIn, tmp_path: Path
 ) -> None:
-    token = marketplace.mint(MarketplaceCustomer.licensed(PRODUCT))
+    token = marketplace.mint(MarketplaceCustomer.licensed(PRODUCT_CODE))
 
     with running(tmp_path / "log", environment, "--let-debug-through") as resolver:
         resolver(form_event({TOKEN_FIELD: token}))

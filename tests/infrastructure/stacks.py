@@ -13,14 +13,12 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 
 from constructs_lib import MarketplaceRegistration
-
-PRODUCT = "a290sds6en72spp3ph4q890es"
-LANDING_PAGE = "https://app.example.com/signup"
+from local.product import LANDING_PAGE, PRODUCT_CODE
 
 
 def minimal(app: App) -> Stack:
     stack = Stack(app, "Minimal")
-    MarketplaceRegistration(stack, "Registration", products={PRODUCT: LANDING_PAGE})
+    MarketplaceRegistration(stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE})
     return stack
 
 
@@ -38,7 +36,7 @@ def full(app: App) -> Stack:
     registration = MarketplaceRegistration(
         stack,
         "Registration",
-        products={PRODUCT: LANDING_PAGE, "b290sds6en72spp3ph4q890es": "https://b.example.com/?from=aws"},
+        products={PRODUCT_CODE: LANDING_PAGE, "b290sds6en72spp3ph4q890es": "https://b.example.com/?from=aws"},
         seller_role=iam.Role.from_role_arn(stack, "SellerRole", "arn:aws:iam::444455556666:role/seller"),
         seller_role_external_id="external-id",
         marketplace_region="us-west-2",

@@ -15,7 +15,7 @@ from aws_cdk.region_info import RegionInfo
 
 from constructs_lib import LostBuyersQuery, MarketplaceRegistration, MarketplaceSellerRole, RegistrationDashboard
 from constructs_lib._parameters import MARKETPLACE_REGIONS
-from tests.infrastructure.stacks import LANDING_PAGE, PRODUCT
+from local.product import LANDING_PAGE, PRODUCT_CODE
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -28,7 +28,7 @@ BOUNDARY = "arn:aws:iam::111122223333:policy/boundary"
 class SellersStack(Stack):
     def __init__(self, scope: Construct, construct_id: str, **options: Any) -> None:
         super().__init__(scope, construct_id, **options)
-        self.registration = MarketplaceRegistration(self, "Registration", products={PRODUCT: LANDING_PAGE})
+        self.registration = MarketplaceRegistration(self, "Registration", products={PRODUCT_CODE: LANDING_PAGE})
 
 
 def stack_in(region: str) -> Stack:
@@ -36,7 +36,7 @@ def stack_in(region: str) -> Stack:
 
 
 def register(stack: Construct, construct_id: str = "Registration", **parameters: Any) -> MarketplaceRegistration:
-    return MarketplaceRegistration(stack, construct_id, **{"products": {PRODUCT: LANDING_PAGE}, **parameters})
+    return MarketplaceRegistration(stack, construct_id, **{"products": {PRODUCT_CODE: LANDING_PAGE}, **parameters})
 
 
 def deployed(value: Any, region: str) -> str:

@@ -19,8 +19,8 @@ from constructs_lib.registration._lost_buyers import LOST_BUYERS
 from constructs_lib.registration._outcomes import COUNTS, TIMES
 from constructs_lib.registration._signals import SIGNALS
 from docs.draw_dashboard import dashboard_body
+from local.product import LANDING_PAGE, PRODUCT_CODE
 from resolver.log_line import OUTCOMES
-from tests.infrastructure.stacks import LANDING_PAGE, PRODUCT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +31,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def with_dashboard(stack: Stack, construct_id: str = "Registration", **parameters: Any) -> RegistrationDashboard:
-    registration = MarketplaceRegistration(stack, construct_id, products={PRODUCT: LANDING_PAGE}, **parameters)
+    registration = MarketplaceRegistration(stack, construct_id, products={PRODUCT_CODE: LANDING_PAGE}, **parameters)
     return RegistrationDashboard(stack, f"{construct_id}Dashboard", registration=registration)
 
 
@@ -198,7 +198,7 @@ def test_the_page_says_something_of_each_widget() -> None:
 
 
 def test_the_query_of_lost_buyers_is_saved_for_the_resolvers_log(stack: Stack) -> None:
-    registration = MarketplaceRegistration(stack, "Registration", products={PRODUCT: LANDING_PAGE})
+    registration = MarketplaceRegistration(stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE})
     LostBuyersQuery(stack, "LostBuyers", log_group=registration.log_group)
 
     (query,) = Template.from_stack(stack).find_resources("AWS::Logs::QueryDefinition").values()
@@ -271,9 +271,9 @@ def aggregate(stats: str, lines: list[Line]) -> list[Line]:
     ]
 
 
-ACCOUNT = {"CustomerAWSAccountId": "111122223333", "ProductCode": PRODUCT, "LicenseArn": "license-1"}
+ACCOUNT = {"CustomerAWSAccountId": "111122223333", "ProductCode": PRODUCT_CODE, "LicenseArn": "license-1"}
 OTHER_LICENSE = {**ACCOUNT, "LicenseArn": "license-2"}
-WITHOUT_LICENSE = {"CustomerAWSAccountId": "111122223333", "ProductCode": PRODUCT}
+WITHOUT_LICENSE = {"CustomerAWSAccountId": "111122223333", "ProductCode": PRODUCT_CODE}
 UNKNOWN: dict[str, str] = {}
 
 
@@ -332,7 +332,7 @@ def test_a_row_says_what_happened_last_and_which_request_it_was() -> None:
     assert run(LOST_BUYERS, lines) == [
         {
             "buyer": "111122223333",
-            "product": PRODUCT,
+            "product": PRODUCT_CODE,
             "last_outcome": "product_refused",
             "last_seen": 2,
             "attempts": 2,

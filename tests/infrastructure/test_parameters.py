@@ -21,8 +21,8 @@ from aws_cdk.assertions import Template
 from constructs_lib import AlarmSettings, MarketplaceRegistration
 from constructs_lib._parameters import MARKETPLACE_REGIONS
 from constructs_lib.registration._signals import SIGNALS
+from local.product import LANDING_PAGE, PRODUCT_CODE
 from tests.infrastructure import test_validation
-from tests.infrastructure.stacks import LANDING_PAGE, PRODUCT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -50,7 +50,7 @@ def stack() -> Stack:
 
 
 def register(stack: Stack, **parameters: Any) -> MarketplaceRegistration:
-    return MarketplaceRegistration(stack, "Registration", **{"products": {PRODUCT: LANDING_PAGE}, **parameters})
+    return MarketplaceRegistration(stack, "Registration", **{"products": {PRODUCT_CODE: LANDING_PAGE}, **parameters})
 
 
 def properties(template: Template, kind: str) -> list[dict[str, Any]]:
@@ -100,7 +100,7 @@ def a_domain(stack: Stack) -> apigwv2.DomainName:
 PARAMETERS: Mapping[str, tuple[Callable[[Template], Any], Any, Callable[[Stack], dict[str, Any]], Any]] = {
     "products": (
         lambda template: json.loads(variable("PRODUCTS")(template)),
-        {PRODUCT: LANDING_PAGE},
+        {PRODUCT_CODE: LANDING_PAGE},
         lambda _: {"products": {"one": "https://one.example.com/", "two": "https://two.example.com/?a=b#c"}},
         {"one": "https://one.example.com/", "two": "https://two.example.com/?a=b#c"},
     ),

@@ -18,10 +18,11 @@ from constructs_lib.registration._resolver import MEMORY_MIB
 from constructs_lib.registration._signals import SIGNALS
 from docs import cost
 from local.emulated.api_events import json_event
+from local.product import LANDING_PAGE, PRODUCT_CODE
 from resolver.handler import Handler
 from resolver.pages import Pages
 from resolver.registration import Registrar, Registration
-from tests.fakes import ACCOUNT, LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
+from tests.fakes import ACCOUNT, FakeMarketplace, FakeStore
 
 if TYPE_CHECKING:
     from resolver.registration import Customer
@@ -75,11 +76,11 @@ def logged(caplog: pytest.LogCaptureFixture) -> set[str]:
     """Return the fields of the resolver's log lines for a registration, its claim and a failure."""
     store = FakeStore()
     customer = {name: "x" for name in Registration.__annotations__ if name not in {"RegisteredAt", "LastRegisteredAt"}}
-    customer |= {"CustomerAWSAccountId": ACCOUNT, "ProductCode": PRODUCT}
+    customer |= {"CustomerAWSAccountId": ACCOUNT, "ProductCode": PRODUCT_CODE}
     registrar = Registrar(
         marketplace=FakeMarketplace({"token": cast("Customer", customer)}),
         store=store,
-        products={PRODUCT: LANDING_PAGE},
+        products={PRODUCT_CODE: LANDING_PAGE},
         claim_ttl=timedelta(minutes=10),
     )
     handler = Handler(registrar=registrar, pages=Pages(support_url=None, login_url=None))

@@ -16,10 +16,10 @@ from aws_cdk.assertions import Match, Template
 from constructs_lib import AlarmName, AlarmSettings, MarketplaceRegistration, MarketplaceSellerRole
 from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.registration._signals import SIGNALS
+from local.product import LANDING_PAGE, PRODUCT_CODE
 from resolver import store
 from resolver.settings import Settings
 from sdk import time_limits
-from tests.infrastructure.stacks import LANDING_PAGE, PRODUCT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def register(stack: Stack, **parameters: Any) -> MarketplaceRegistration:
-    return MarketplaceRegistration(stack, "Registration", products={PRODUCT: LANDING_PAGE}, **parameters)
+    return MarketplaceRegistration(stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE}, **parameters)
 
 
 def statements(template: Template) -> Iterator[dict[str, Any]]:
@@ -270,7 +270,7 @@ def test_an_alarm_can_be_changed_or_left_out(stack: Stack) -> None:
 def test_two_registrations_in_one_stack_share_neither_ids_nor_figures() -> None:
     stack = Stack(App(), "Stack")
     for construct_id in ("One", "Two"):
-        MarketplaceRegistration(stack, construct_id, products={PRODUCT: LANDING_PAGE})
+        MarketplaceRegistration(stack, construct_id, products={PRODUCT_CODE: LANDING_PAGE})
 
     template = Template.from_stack(stack)
 
@@ -351,7 +351,7 @@ def test_the_resolver_reads_what_the_construct_sets(stack: Stack) -> None:
     settings = Settings.from_environment(variables)
 
     assert variables.read == variables.keys()
-    assert settings.products == {PRODUCT: LANDING_PAGE}
+    assert settings.products == {PRODUCT_CODE: LANDING_PAGE}
     assert settings.claim_ttl.total_seconds() == 300
     assert settings.seller_role_arn == "arn:aws:iam::444455556666:role/seller"
 

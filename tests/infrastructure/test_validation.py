@@ -13,7 +13,7 @@ from aws_cdk.assertions import Template
 from aws_cdk.aws_apigatewayv2 import ThrottleSettings
 
 from constructs_lib import MarketplaceRegistration, MarketplaceSellerRole
-from tests.infrastructure.stacks import LANDING_PAGE, PRODUCT
+from local.product import LANDING_PAGE, PRODUCT_CODE
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"products": {}}, "products: at least one product code with its landing page is needed, got none"),
@@ -92,7 +92,7 @@ MESSAGES = (*(message for _, message in REFUSED), *LONG)
 @pytest.mark.parametrize(("parameters", "message"), REFUSED)
 def test_what_cannot_work_is_refused(stack: Stack, parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as refusal:  # noqa: PT011 - the message is compared whole
-        MarketplaceRegistration(stack, "Registration", **{"products": {PRODUCT: LANDING_PAGE}, **parameters})
+        MarketplaceRegistration(stack, "Registration", **{"products": {PRODUCT_CODE: LANDING_PAGE}, **parameters})
 
     assert str(refusal.value) == message
 
@@ -100,20 +100,20 @@ def test_what_cannot_work_is_refused(stack: Stack, parameters: dict[str, Any], m
 def test_a_region_where_marketplace_does_not_answer_is_refused(stack: Stack) -> None:
     with pytest.raises(ValueError, match=f"^{LONG[0]}$"):
         MarketplaceRegistration(
-            stack, "Registration", products={PRODUCT: LANDING_PAGE}, marketplace_region="us-gov-west-1"
+            stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE}, marketplace_region="us-gov-west-1"
         )
 
 
 def test_an_alarm_that_there_is_not_is_refused(stack: Stack) -> None:
     settings: Any = {"Noise": None}
     with pytest.raises(ValueError, match=f"^{LONG[1]}$"):
-        MarketplaceRegistration(stack, "Registration", products={PRODUCT: LANDING_PAGE}, alarm_settings=settings)
+        MarketplaceRegistration(stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE}, alarm_settings=settings)
 
 
 def test_a_key_is_refused_where_the_cdk_could_not_write_it_into_the_table(stack: Stack) -> None:
     with pytest.raises(ValueError, match=f"^{LONG[2]}$"):
         MarketplaceRegistration(
-            stack, "Registration", products={PRODUCT: LANDING_PAGE}, encryption_key=kms.Key(stack, "Key")
+            stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE}, encryption_key=kms.Key(stack, "Key")
         )
 
 
@@ -124,7 +124,7 @@ def test_what_is_known_at_deployment_only_is_let_through(stack: Stack) -> None:
     MarketplaceRegistration(
         stack,
         "Registration",
-        products={PRODUCT: later()},
+        products={PRODUCT_CODE: later()},
         marketplace_region=later(),
         support_url=later(),
         login_url=later(),
@@ -146,7 +146,7 @@ def test_an_external_id_that_sts_does_not_take_is_refused_on_both_sides(stack: S
         MarketplaceRegistration(
             stack,
             "Registration",
-            products={PRODUCT: LANDING_PAGE},
+            products={PRODUCT_CODE: LANDING_PAGE},
             seller_role=role,
             seller_role_external_id=external_id,
         )
@@ -160,13 +160,13 @@ def test_an_external_id_that_sts_does_not_take_is_refused_on_both_sides(stack: S
 def products_of_bytes(size: int) -> dict[str, str]:
     """Return one product that fills the environment to that size, as far as it is known at synthesis."""
     others = {
-        "PRODUCTS": json.dumps({PRODUCT: LANDING_PAGE}, separators=(",", ":")),
+        "PRODUCTS": json.dumps({PRODUCT_CODE: LANDING_PAGE}, separators=(",", ":")),
         "REGISTRATIONS_TABLE": "",
         "CLAIMS_TABLE": "",
         "CLAIM_TTL_SECONDS": "600",
         "MARKETPLACE_REGION": "us-east-1",
     }
-    return {PRODUCT: LANDING_PAGE + "x" * (size - len(json.dumps(others, separators=(",", ":"))))}
+    return {PRODUCT_CODE: LANDING_PAGE + "x" * (size - len(json.dumps(others, separators=(",", ":"))))}
 
 
 def test_what_does_not_fit_a_functions_environment_is_refused(stack: Stack) -> None:
@@ -187,5 +187,5 @@ def test_the_other_settings_count_and_what_is_known_at_deployment_only_does_not(
     with pytest.raises(ValueError, match=r"got 4120 bytes for 1 products$"):
         MarketplaceRegistration(stack, "Registration", products=products, login_url=link)
 
-    many = {f"{PRODUCT}{number}": Fn.import_value(f"{number}" * 200) for number in range(40)}
+    many = {f"{PRODUCT_CODE}{number}": Fn.import_value(f"{number}" * 200) for number in range(40)}
     MarketplaceRegistration(stack, "Tokens", products=many)

@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.emulated.api_events import BROWSER, form_event, http_event
+from local.product import LANDING_PAGE, PRODUCT_CODE
 from resolver.errors import TokenInvalidError
 from resolver.handler import Handler
 from resolver.http_event import MAX_BODY_BYTES, TOKEN_FIELD, prefers_json
 from resolver.pages import Pages, Text
 from resolver.registration import Registrar
-from tests.fakes import ACCOUNT, LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
+from tests.fakes import ACCOUNT, FakeMarketplace, FakeStore
 
 FORM = "application/x-www-form-urlencoded"
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -43,11 +44,11 @@ class Answers(dict[str, Any]):
 
 
 def build() -> tuple[Handler, FakeMarketplace, FakeStore]:
-    customer = {"CustomerAWSAccountId": ACCOUNT, "ProductCode": PRODUCT}
+    customer = {"CustomerAWSAccountId": ACCOUNT, "ProductCode": PRODUCT_CODE}
     marketplace = FakeMarketplace(Answers({"good": customer}))
     store = FakeStore()
     registrar = Registrar(
-        marketplace=marketplace, store=store, products={PRODUCT: LANDING_PAGE}, claim_ttl=timedelta(minutes=10)
+        marketplace=marketplace, store=store, products={PRODUCT_CODE: LANDING_PAGE}, claim_ttl=timedelta(minutes=10)
     )
     return Handler(registrar=registrar, pages=Pages(support_url=None, login_url=None)), marketplace, store
 

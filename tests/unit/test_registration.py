@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from local.product import LANDING_PAGE, PRODUCT_CODE
 from resolver.errors import (
     ClaimRejectedError,
     MarketplaceThrottledError,
@@ -17,15 +18,15 @@ from resolver.errors import (
 )
 from resolver.log_line import LogLine
 from resolver.registration import Customer, Registrar
-from tests.fakes import ACCOUNT, LANDING_PAGE, PRODUCT, FakeMarketplace, FakeStore
+from tests.fakes import ACCOUNT, FakeMarketplace, FakeStore
 
 LICENSED: Customer = {
     "CustomerAWSAccountId": ACCOUNT,
-    "ProductCode": PRODUCT,
+    "ProductCode": PRODUCT_CODE,
     "LicenseArn": "arn:aws:license-manager::444455556666:license:l-1",
     "AgreementId": "agmt-1",
 }
-LEGACY: Customer = {"CustomerAWSAccountId": ACCOUNT, "ProductCode": PRODUCT, "CustomerIdentifier": "ifAPi5AcF3"}
+LEGACY: Customer = {"CustomerAWSAccountId": ACCOUNT, "ProductCode": PRODUCT_CODE, "CustomerIdentifier": "ifAPi5AcF3"}
 STRANGER: Customer = {"CustomerAWSAccountId": ACCOUNT, "ProductCode": "somebody-elses"}
 ANSWERS: dict[str, Customer | RegistrationError] = {
     "licensed": LICENSED,
@@ -65,7 +66,7 @@ def registrar(marketplace: FakeMarketplace, store: FakeStore, clock: Clock) -> R
     return Registrar(
         marketplace=marketplace,
         store=store,
-        products={PRODUCT: LANDING_PAGE},
+        products={PRODUCT_CODE: LANDING_PAGE},
         claim_ttl=timedelta(minutes=10),
         clock=clock,
     )
@@ -107,7 +108,7 @@ def test_the_code_is_added_to_the_landing_pages_own_query(landing_page: str, exp
     registrar = Registrar(
         marketplace=FakeMarketplace(ANSWERS),
         store=FakeStore(),
-        products={PRODUCT: landing_page},
+        products={PRODUCT_CODE: landing_page},
         claim_ttl=timedelta(minutes=10),
     )
 
