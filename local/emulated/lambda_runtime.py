@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+PYTHON = (3, 13)
+"""The Python of the Lambda runtime that the functions ship for; a test compares it with the template."""
+
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:resolver"
 
 _PREFIX = "/2018-06-01/runtime/"

@@ -16,6 +16,7 @@ from aws_cdk.assertions import Match, Template
 from constructs_lib import AlarmName, AlarmSettings, MarketplaceRegistration, MarketplaceSellerRole
 from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.registration._signals import SIGNALS
+from local.emulated.lambda_runtime import PYTHON
 from local.product import LANDING_PAGE, PRODUCT_CODE
 from resolver import store
 from resolver.settings import Settings
@@ -49,7 +50,7 @@ def test_the_resolver_runs_as_designed(minimal_template: Template) -> None:
     minimal_template.has_resource_properties(
         "AWS::Lambda::Function",
         {
-            "Runtime": "python3.13",
+            "Runtime": "python{}.{}".format(*PYTHON),
             "Architectures": ["arm64"],
             "Handler": "resolver.main.handler",
             "LoggingConfig": {"LogFormat": "JSON", "LogGroup": Match.any_value()},
