@@ -22,7 +22,7 @@ unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .PHONY: help install browser demo local synth check format test unit functional infrastructure smoke e2e old-sdk mutants \
-    bench generate dist lock clean
+    bench generate record dist lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -89,6 +89,10 @@ generate: $(INSTALLED) ## write all that is made from code: reference, tables, d
 	PYTHONPATH=lambda_src python -m docs
 	PYTHONPATH=lambda_src python -m benchmarks.retries
 	pytest --quiet tests/infrastructure/test_quality.py tests/infrastructure/test_examples.py --snapshot-update
+
+record: $(VENV)/.installed ## the template of the version in pyproject.toml, which upgrades are tested against from then on
+	python -c 'import tomllib; from tests.infrastructure.test_upgrade import record; \
+	    record(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])'
 
 # The time that the wheel's files bear: the same sources make the same bytes whenever they are built.
 dist: export SOURCE_DATE_EPOCH := 1580601600
