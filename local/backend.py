@@ -1,4 +1,4 @@
-"""What a product's backend does with the buyer's code; the README shows this function."""
+"""How a product's backend claims a registration; docs/claiming.md shows this function."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def claim_registration(
     http: requests.Session,
     idempotency_key: str | None = None,
 ) -> requests.Response:
-    """Exchange the code that came to the landing page for the registration, once.
+    """Claim the registration that a registration code stands for.
 
     Args:
         claim_url: the construct's ``claim_url``.
         registration_code: as the landing page received it.
-        session: credentials that ``grant_claim`` was given, and the API's region.
+        session: credentials with the permission from ``grant_claim``, and the API's region.
         http: sends the request.
-        idempotency_key: the same for every repeat of one claim; by default the claim is not repeated.
+        idempotency_key: the same for every retry of one claim; by default, a new one for each call.
 
     Raises:
         NoCredentialsError: the session has none.
@@ -44,7 +44,7 @@ def claim_registration(
         data=json.dumps({"registration_code": registration_code}),
         headers={
             "Content-Type": "application/json",
-            # If the answer is lost on its way, a repeat with the same key gets it again; nobody else does.
+            # If the response is lost, a retry with the same key gets the registration; any other claimant gets 404.
             "Idempotency-Key": idempotency_key or str(uuid.uuid4()),
         },
     )

@@ -411,14 +411,14 @@ def is_an_import(block: Block, _folder: Path) -> None:
 
 RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "README.md#marketplace-registration": synth_script,
-    "README.md#what-the-products-backend-does-with-the-code": is_the_backend,
-    "README.md#what-the-products-backend-does-with-the-code 3": synth_snippet,
-    "README.md#what-the-products-backend-does-with-the-code 4": needs_backend,
     "README.md#deploy-to-a-real-account 2": synth_snippet,
     "README.md#another-account-published-the-product": synth_snippet,
     "README.md#another-account-published-the-product 2": synth_snippet,
     "README.md#test-your-own-stack": pytest_script,
     "docs/claiming.md#the-permission": synth_snippet,
+    "docs/claiming.md#the-permission 2": synth_snippet,
+    "docs/claiming.md#the-call-in-python": is_the_backend,
+    "docs/claiming.md#the-call-in-python 2": needs_backend,
     "docs/claiming.md#retries": needs_backend,
     "docs/cost.md#what-to-leave-out-to-halve-it": synth_snippet,
     "docs/dashboard.md#the-dashboard": synth_snippet,
@@ -451,7 +451,7 @@ def test_python_blocks_run(block: Block, tmp_path: Path) -> None:
 
 
 def test_the_documented_call_claims(backend: dict[str, Any]) -> None:
-    (block,) = (block for block in BLOCKS if block.name in IN_A_BACKEND and block.name.startswith("README.md"))
+    (block,) = (block for block in BLOCKS if block.name == "docs/claiming.md#the-call-in-python 2")
 
     execute(block.text, backend)
 
@@ -471,7 +471,7 @@ def test_a_claim_is_retried_until_the_response_is_final(
     (block,) = (block for block in BLOCKS if block.name == "docs/claiming.md#retries")
     execute(block.text, backend)
 
-    claim = backend["claim_until_answered"]
+    claim = backend["claim_with_retries"]
     response = claim("https://api.example.com/claim", CODE, session=backend["session"], http=Http)
 
     assert response.status_code == status
@@ -485,7 +485,7 @@ def test_json_blocks_parse(block: Block) -> None:
 
 
 def test_the_documented_response_has_the_attributes_of_a_registration() -> None:
-    (block,) = (block for block in BLOCKS if block.language == "json" and block.name.startswith("README.md"))
+    (block,) = (block for block in BLOCKS if block.name == "docs/claiming.md#the-registration")
     assert json.loads(block.text).keys() <= Registration.__annotations__.keys()
 
 
