@@ -414,7 +414,6 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "README.md#deploy-to-a-real-account 2": synth_snippet,
     "README.md#another-account-published-the-product": synth_snippet,
     "README.md#another-account-published-the-product 2": synth_snippet,
-    "README.md#test-your-own-stack": pytest_script,
     "docs/claiming.md#the-permission": synth_snippet,
     "docs/claiming.md#the-permission 2": synth_snippet,
     "docs/claiming.md#the-call-in-python": is_the_backend,
@@ -427,6 +426,7 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/migrating.md#the-script": migrates,
     "docs/several-accounts.md#both-stacks": synth_script,
     "docs/several-accounts.md#stages": synth_snippet,
+    "docs/testing.md#testing": pytest_script,
 } | {block.name: is_an_import for block in BLOCKS if block.name.startswith("docs/reference.md#")}
 IN_A_BACKEND = {name for name, runner in RUNNERS.items() if runner is needs_backend}
 
