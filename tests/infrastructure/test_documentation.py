@@ -411,7 +411,6 @@ def is_an_import(block: Block, _folder: Path) -> None:
 
 RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "README.md#marketplace-registration": synth_script,
-    "README.md#deploy-to-a-real-account 2": synth_snippet,
     "README.md#another-account-published-the-product": synth_snippet,
     "README.md#another-account-published-the-product 2": synth_snippet,
     "docs/claiming.md#the-permission": synth_snippet,
@@ -422,6 +421,7 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/cost.md#what-to-leave-out-to-halve-it": synth_snippet,
     "docs/dashboard.md#the-dashboard": synth_snippet,
     "docs/getting-started.md#2-a-stack": synth_script,
+    "docs/getting-started.md#5-the-alarms": synth_snippet,
     "docs/lost-buyers.md#lost-buyers": synth_snippet,
     "docs/migrating.md#the-script": migrates,
     "docs/several-accounts.md#both-stacks": synth_script,
