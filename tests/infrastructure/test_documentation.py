@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boto3
 import pytest
 import requests
-from aws_cdk import App, CfnOutput, Stack
+from aws_cdk import App, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from moto import mock_aws
@@ -258,8 +258,7 @@ def synth_snippet(block: Block, _folder: Path) -> None:
     """Run a fragment of a seller's stack, and synthesize the stack."""
     app = App()
     stack, publishing = Stack(app, "Seller"), Stack(app, "Publishing")
-    names = public_names() | {"app": app, "stack": stack, "self": stack, "publishing_stack": publishing}
-    names |= {"publishing": publishing, "iam": iam, "CfnOutput": CfnOutput}
+    names = public_names() | {"app": app, "stack": stack, "self": stack, "publishing": publishing, "iam": iam}
     if "MarketplaceRegistration(" not in block.text and re.search(r"\bregistration\b", block.text):
         names["registration"] = MarketplaceRegistration(
             stack, "Registration", products={"a290sds6en72spp3ph4q890es": "https://app.example.com/signup"}
@@ -411,8 +410,6 @@ def is_an_import(block: Block, _folder: Path) -> None:
 
 RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "README.md#marketplace-registration": synth_script,
-    "README.md#another-account-published-the-product": synth_snippet,
-    "README.md#another-account-published-the-product 2": synth_snippet,
     "docs/claiming.md#the-permission": synth_snippet,
     "docs/claiming.md#the-permission 2": synth_snippet,
     "docs/claiming.md#the-call-in-python": is_the_backend,
