@@ -23,7 +23,7 @@ def claim_registration(
     http: requests.Session,
     idempotency_key: str | None = None,
 ) -> requests.Response:
-    """Claim the registration that a registration code stands for.
+    """Claim a registration by its registration code.
 
     Args:
         claim_url: the construct's ``claim_url``.
