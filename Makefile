@@ -25,7 +25,7 @@ unexport PYTHONPATH PYTHONHOME
     bench generate record dist lock clean
 
 help: ## this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 install: $(INSTALLED) ## everything that the other commands need
 

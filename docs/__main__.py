@@ -32,6 +32,7 @@ GENERATED: Mapping[str, Callable[[str], str]] = {
     "docs/reference.md": lambda _: write_reference.reference(),
     "docs/dashboard.svg": lambda _: draw_dashboard.draw(draw_dashboard.dashboard_body()),
     "docs/cost.md": lambda page: between_markers(page, "cost", cost.table()),
+    "README.md": lambda page: between_markers(page, "signals", signal_tables.watched()),
     "docs/runbook.md": lambda page: between_markers(page, "defaults", signal_tables.defaults()),
 }
 """Path to what makes its new content from its old one; the order matters, as the reference lists the alarms' names."""
