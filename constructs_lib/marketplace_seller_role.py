@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import jsii
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from constructs_lib._marketplace_access import grant_resolve_customer
 from constructs_lib._parameters import validate_external_id
+from constructs_lib._types import CONSTRUCT_ID, SCOPE, Kind, check_types, implementation, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PARAMETERS: Mapping[str, Kind] = {
+    "scope": SCOPE,
+    "construct_id": CONSTRUCT_ID,
+    "trusted": implementation(
+        'a principal, such as AccountPrincipal("111122223333")', "principal_account", iam.IPrincipal
+    ),
+    "external_id": text("a-value-of-your-own").or_none(),
+}
+"""The kind of each parameter of ``MarketplaceSellerRole``."""
 
 
 @jsii.implements(iam.IGrantable)
@@ -24,12 +40,13 @@ class MarketplaceSellerRole(Construct):
         external_id: the external ID that the resolver must present; by default none.
 
     Raises:
-        ValueError: ``external_id`` is not one that STS accepts.
+        ValueError: a parameter is invalid, such as an ``external_id`` that STS does not accept.
     """
 
     def __init__(
         self, scope: Construct, construct_id: str, *, trusted: iam.IPrincipal, external_id: str | None = None
     ) -> None:
+        check_types(PARAMETERS, locals())
         super().__init__(scope, construct_id)
         validate_external_id("external_id", external_id)
         self._role = iam.Role(

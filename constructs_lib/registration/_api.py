@@ -52,7 +52,7 @@ def make_api(
     scope: Construct,
     *,
     domain: apigwv2.DomainMappingOptions | None,
-    throttle: apigwv2.ThrottleSettings | None,
+    throttle: apigwv2.ThrottleSettings,
     access_log_group: logs.ILogGroup,
 ) -> tuple[apigwv2.HttpApi, apigwv2.HttpStage]:
     """Make the API and its one stage directly below ``scope``: the ids on their path are a contract."""
@@ -69,7 +69,7 @@ def make_api(
         auto_deploy=True,
         access_log_settings=_AccessLog(access_log_group),
         domain_mapping=domain,
-        throttle=throttle or apigwv2.ThrottleSettings(rate_limit=10, burst_limit=20),
+        throttle=throttle,
     )
     return api, stage
 

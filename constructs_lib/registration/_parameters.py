@@ -4,17 +4,78 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration, RemovalPolicy, Token
+from aws_cdk import aws_apigatewayv2 as apigwv2
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 
 from constructs_lib._parameters import validate_external_id, validate_url
+from constructs_lib._types import (
+    CONSTRUCT_ID,
+    NUMBER,
+    SCOPE,
+    WHOLE,
+    Kind,
+    check_fields,
+    check_type,
+    duration,
+    implementation,
+    instance,
+    mapping,
+    sequence,
+    text,
+)
+from constructs_lib.monitoring.alarm_settings import AlarmSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from aws_cdk import aws_apigatewayv2 as apigwv2
-    from aws_cdk import aws_iam as iam
+_ROLE = implementation('an IAM role, such as Role.from_role_arn(stack, "Seller", arn)', "grant_assume_role", iam.IRole)
+_TABLE = implementation(
+    'a DynamoDB table, such as TableV2.from_table_name(stack, "Table", name)',
+    "grant_read_data",
+    dynamodb.ITableV2,
+    dynamodb.ITable,
+)
+_KEY = implementation('a KMS key, such as Key.from_key_arn(stack, "Key", arn)', "grant_encrypt_decrypt", kms.IKey)
+_ACTION = implementation("an action, such as aws_cloudwatch_actions.SnsAction(topic)", "bind", cloudwatch.IAlarmAction)
+_DOMAIN_NAME = implementation("a DomainName of aws_apigatewayv2", "regional_domain_name", apigwv2.IDomainName)
+_LINK = text("https://example.com/help").or_none()
+
+PARAMETERS: Mapping[str, Kind] = {
+    "scope": SCOPE,
+    "construct_id": CONSTRUCT_ID,
+    "products": mapping('a dict of product code to landing page, such as {"a1b2…": "https://app.example.com/signup"}'),
+    "seller_role": _ROLE.or_none(),
+    "seller_role_external_id": text("a-value-of-your-own").or_none(),
+    "marketplace_region": text("us-east-1"),
+    "table": _TABLE.or_none(),
+    "encryption_key": _KEY.or_none(),
+    "domain": instance(
+        "DomainMappingOptions(domain_name=…), or a dict of its fields", apigwv2.DomainMappingOptions, dict
+    ).or_none(),
+    "throttle": instance(
+        "ThrottleSettings(rate_limit=…, burst_limit=…), or a dict of its fields", apigwv2.ThrottleSettings, dict
+    ).or_none(),
+    "claim_ttl": duration("Duration.minutes(10)").or_none(),
+    "support_url": _LINK,
+    "login_url": _LINK,
+    "alarm_actions": sequence("a list of actions, such as [aws_cloudwatch_actions.SnsAction(topic)]"),
+    "alarm_settings": mapping('a dict, such as {"ResolverSlow": AlarmSettings(threshold=9000)}').or_none(),
+    "log_retention": instance("one of RetentionDays, such as RetentionDays.ONE_YEAR", logs.RetentionDays),
+    "removal_policy": instance("one of RemovalPolicy, such as RemovalPolicy.RETAIN", RemovalPolicy),
+}
+"""The kind of each parameter of ``MarketplaceRegistration``."""
+
+_DOMAIN_FIELDS: Mapping[str, Kind] = {"domain_name": _DOMAIN_NAME, "mapping_key": text("aws").or_none()}
+_THROTTLE_FIELDS: Mapping[str, Kind] = {"rate_limit": NUMBER.or_none(), "burst_limit": WHOLE.or_none()}
+_THROTTLE_DEFAULTS: Mapping[str, int] = {"rate_limit": 10, "burst_limit": 20}
 
 _MAX_CLAIM_TTL = Duration.hours(1)
 
@@ -25,14 +86,57 @@ _MAX_ENVIRONMENT_BYTES = 4096
 _CDK_TOKEN = re.compile(r"\$\{Token\[[^\]]*\]\}")
 
 
+# The pattern of the member in ResolveCustomer's response.
+_PRODUCT_CODE = re.compile(r"[-a-zA-Z0-9/=:_.@]{1,255}")
+
+_CODE_FIELD = "registration_code"
+
+
 def validate_products(products: Mapping[str, str]) -> None:
     """Reject a map from which no buyer could be redirected anywhere."""
     if not products:
         raise ValueError("products: at least one product code with its landing page is needed, got none")
     for product_code, landing_page in products.items():
-        if not product_code.strip():
-            raise ValueError(f"products: a product code must not be empty, got {product_code!r}")
-        validate_url(f"products: landing page for {product_code!r}", landing_page, "https")
+        _validate_product_code(product_code)
+        _validate_landing_page(product_code, landing_page)
+
+
+def _validate_product_code(product_code: str) -> None:
+    check_type("products: a product code", product_code, text("a290sds6en72spp3ph4q890es"))
+    if Token.is_unresolved(product_code):
+        return
+    if not product_code.strip():
+        raise ValueError(f"products: a product code must not be empty, got {product_code!r}")
+    if product_code != product_code.strip():
+        raise ValueError(f"products: a product code must have no blanks around it, got {product_code!r}")
+    if product_code.startswith("prod-"):
+        raise ValueError(
+            f"products: must be product codes, but {product_code!r} is a product ID; the AWS Marketplace Management "
+            "Portal shows both"
+        )
+    if not _PRODUCT_CODE.fullmatch(product_code):
+        raise ValueError(
+            "products: a product code must be up to 255 characters out of letters, digits and -/=:_.@, "
+            f"got {product_code!r}"
+        )
+
+
+def _validate_landing_page(product_code: str, landing_page: str) -> None:
+    name = f"products: landing page for {product_code!r}"
+    if landing_page is None:
+        raise ValueError(
+            f"{name} must be an https URL, got None; a context value or an environment variable that is not set is None"
+        )
+    check_type(name, landing_page, text("https://app.example.com/signup"))
+    if Token.is_unresolved(landing_page):
+        return
+    if landing_page.strip() not in {"", landing_page}:
+        raise ValueError(f"{name} must have no blanks around it, got {landing_page!r}")
+    validate_url(name, landing_page, "https")
+    if any(field == _CODE_FIELD for field, _ in parse_qsl(urlsplit(landing_page).query, keep_blank_values=True)):
+        raise ValueError(
+            f"{name} must not have {_CODE_FIELD} in its query, where the resolver adds it, got {landing_page!r}"
+        )
 
 
 def validate_seller_role(seller_role: iam.IRole | None, external_id: str | None) -> None:
@@ -55,11 +159,38 @@ def validate_claim_ttl(claim_ttl: Duration) -> None:
         )
 
 
-def validate_throttle(throttle: apigwv2.ThrottleSettings | None) -> None:
-    """Reject a limit that blocks every request."""
-    for name, limit in (("rate_limit", throttle.rate_limit), ("burst_limit", throttle.burst_limit)) if throttle else ():
-        if limit is not None and not Token.is_unresolved(limit) and limit <= 0:
+def checked_throttle(throttle: apigwv2.ThrottleSettings | dict[str, Any] | None) -> apigwv2.ThrottleSettings:
+    """Return the API's limits, the default for each that is left out; reject one that blocks every request."""
+    given: Mapping[str, Any] = {}
+    if isinstance(throttle, dict):
+        given = throttle
+    elif throttle is not None:
+        given = {"rate_limit": throttle.rate_limit, "burst_limit": throttle.burst_limit}
+    check_fields("throttle:", given, _THROTTLE_FIELDS)
+    limits = {**_THROTTLE_DEFAULTS, **{name: limit for name, limit in given.items() if limit is not None}}
+    for name, limit in limits.items():
+        if not Token.is_unresolved(limit) and limit <= 0:
             raise ValueError(f"throttle: {name} must be greater than 0 (0 blocks every request), got {limit:g}")
+    return apigwv2.ThrottleSettings(**limits)
+
+
+def checked_domain(
+    domain: apigwv2.DomainMappingOptions | dict[str, Any] | None,
+) -> apigwv2.DomainMappingOptions | None:
+    """Return the domain as the struct that it may have been written as a dict of."""
+    if not isinstance(domain, dict):
+        return domain
+    check_fields("domain:", domain, _DOMAIN_FIELDS)
+    return apigwv2.DomainMappingOptions(**domain)
+
+
+def validate_alarms(actions: Sequence[object], settings: Mapping[Any, object]) -> None:
+    """Reject what is no action, and what is no setting of an alarm."""
+    for action in actions:
+        check_type("alarm_actions: each", action, _ACTION)
+    for alarm, chosen in settings.items():
+        check_type("alarm_settings: an alarm's name", alarm, text("ResolverSlow"))
+        check_type(f"alarm_settings: {alarm}", chosen, instance("AlarmSettings(…)", AlarmSettings).or_none())
 
 
 def validate_size(products: Mapping[str, str], environment: Mapping[str, str]) -> None:

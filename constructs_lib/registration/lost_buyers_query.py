@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aws_cdk import Aws, Stack
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from constructs_lib._types import CONSTRUCT_ID, SCOPE, Kind, check_types, implementation
 from constructs_lib.registration._lost_buyers import LOST_BUYERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PARAMETERS: Mapping[str, Kind] = {
+    "scope": SCOPE,
+    "construct_id": CONSTRUCT_ID,
+    "log_group": implementation("a log group: registration.log_group", "log_group_name", logs.ILogGroup),
+}
+"""The kind of each parameter of ``LostBuyersQuery``."""
 
 
 class LostBuyersQuery(Construct):
@@ -16,9 +29,13 @@ class LostBuyersQuery(Construct):
         scope: the stack, or any construct in it.
         construct_id: unique in ``scope``.
         log_group: the resolver's, ``registration.log_group``.
+
+    Raises:
+        ValueError: a parameter is of another type.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, log_group: logs.ILogGroup) -> None:
+        check_types(PARAMETERS, locals())
         super().__init__(scope, construct_id)
         path = self.node.path.removeprefix(f"{Stack.of(self).node.path}/")
         logs.CfnQueryDefinition(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jsii
 from aws_cdk import Duration, RemovalPolicy, Stack
@@ -18,6 +18,7 @@ from constructs_lib._parameters import (
     validate_removal_policy,
     validate_url,
 )
+from constructs_lib._types import check_types
 from constructs_lib.functions._lambda_function import LambdaFunction
 from constructs_lib.functions._log_encryption import allow_logs_to_use
 from constructs_lib.monitoring._alarms import make_alarms
@@ -26,11 +27,14 @@ from constructs_lib.registration._api import add_routes, make_api
 from constructs_lib.registration._metrics import RegistrationMetrics
 from constructs_lib.registration._outcomes import COUNTS, TIMES
 from constructs_lib.registration._parameters import (
+    PARAMETERS,
+    checked_domain,
+    checked_throttle,
+    validate_alarms,
     validate_claim_ttl,
     validate_products,
     validate_seller_role,
     validate_size,
-    validate_throttle,
 )
 from constructs_lib.registration._resolver import MEMORY_MIB, RESOLVER, TIMEOUT_SECONDS
 from constructs_lib.registration._signals import SIGNALS
@@ -76,7 +80,7 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         encryption_key: encrypts the tables and log groups created here, in a stack whose ``env`` has a region; by
             default AWS owned keys do.
         domain: custom domain of the API, whose execute-api endpoint is then disabled; by default there is none.
-        throttle: the API's requests per second and burst; by default 10 and 20.
+        throttle: the API's requests per second and burst; by default 10 and 20, also for the one that is left out.
         claim_ttl: how long a registration code can be claimed, up to an hour; by default 10 minutes.
         support_url: https or mailto link on the pages that a buyer may see; by default none.
         login_url: https or mailto link on the pages that a buyer may see; by default none.
@@ -102,8 +106,8 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         marketplace_region: str = "us-east-1",
         table: dynamodb.ITableV2 | None = None,
         encryption_key: kms.IKey | None = None,
-        domain: apigwv2.DomainMappingOptions | None = None,
-        throttle: apigwv2.ThrottleSettings | None = None,
+        domain: apigwv2.DomainMappingOptions | dict[str, Any] | None = None,
+        throttle: apigwv2.ThrottleSettings | dict[str, Any] | None = None,
         claim_ttl: Duration | None = None,
         support_url: str | None = None,
         login_url: str | None = None,
@@ -112,6 +116,7 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
+        check_types(PARAMETERS, locals())
         super().__init__(scope, construct_id)
         stack = Stack.of(self)
         claim_ttl = claim_ttl or Duration.minutes(10)
@@ -120,8 +125,9 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         validate_marketplace_region(marketplace_region, stack.region)
         validate_url("support_url:", support_url, "https", "mailto")
         validate_url("login_url:", login_url, "https", "mailto")
+        validate_alarms(alarm_actions, alarm_settings or {})
         validate_alarm_names(alarm_settings or {}, SIGNALS)
-        validate_throttle(throttle)
+        limits, mapping = checked_throttle(throttle), checked_domain(domain)
         validate_encryption_key(encryption_key, stack.region)
         validate_removal_policy(removal_policy)
         validate_seller_role(seller_role, seller_role_external_id)
@@ -164,9 +170,9 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
             self, "AccessLog", encryption_key=encryption_key, retention=log_retention, removal_policy=removal_policy
         )
         self._api, self._stage = make_api(
-            self, domain=domain, throttle=throttle, access_log_group=self._access_log_group
+            self, domain=mapping, throttle=limits, access_log_group=self._access_log_group
         )
-        self._root_url = (self._stage.domain_url if domain else self._stage.url).rstrip("/")
+        self._root_url = (self._stage.domain_url if mapping else self._stage.url).rstrip("/")
         add_routes(self._api, self._resolver)
 
         store.grant_use(self._resolver)

@@ -8,15 +8,15 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from constructs_lib._types import CONSTRUCT_ID, SCOPE, Kind, check_types, instance
 from constructs_lib.monitoring._graphs import FULL_WIDTH, HEIGHT, graph, signal_graph, thresholds
 from constructs_lib.registration._lost_buyers import LOST_BUYERS
 from constructs_lib.registration._signals import SIGNALS, Graph
 from constructs_lib.registration.lost_buyers_query import LostBuyersQuery
+from constructs_lib.registration.marketplace_registration import MarketplaceRegistration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from constructs_lib.registration.marketplace_registration import MarketplaceRegistration
+    from collections.abc import Callable, Mapping
 
     MetricMethod = Callable[..., cloudwatch.Metric]
 
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 _HOUR = Duration.hours(1)
 
 _GRAPHS_PER_ROW = 3
+
+PARAMETERS: Mapping[str, Kind] = {
+    "scope": SCOPE,
+    "construct_id": CONSTRUCT_ID,
+    "registration": instance("a MarketplaceRegistration", MarketplaceRegistration),
+}
+"""The kind of each parameter of ``RegistrationDashboard``."""
 
 _LAST_FAILURES = (
     # An unhandled error has no outcome: the runtime logs the exception's type.
@@ -50,9 +57,13 @@ class RegistrationDashboard(Construct):
 
     Attributes:
         dashboard: to add widgets of your own.
+
+    Raises:
+        ValueError: a parameter is of another type.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, registration: MarketplaceRegistration) -> None:
+        check_types(PARAMETERS, locals())
         super().__init__(scope, construct_id)
         self._registration = registration
         self.dashboard = cloudwatch.Dashboard(

@@ -360,11 +360,3 @@ def test_a_table_is_protected_against_deletion_only_where_nobody_is_to_delete_it
 
     registrations, _ = properties(Template.from_stack(stack), "AWS::DynamoDB::GlobalTable")
     assert [replica["DeletionProtectionEnabled"] for replica in registrations["Replicas"]] == [protected]
-
-
-def test_a_throttle_may_leave_a_limit_to_the_account(stack: Stack) -> None:
-    register(stack, throttle=apigwv2.ThrottleSettings(rate_limit=50))
-
-    assert only(Template.from_stack(stack), "AWS::ApiGatewayV2::Stage")["DefaultRouteSettings"] == {
-        "ThrottlingRateLimit": 50
-    }
