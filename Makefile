@@ -35,8 +35,8 @@ demo: $(INSTALLED) ## deploy app.py to a local AWS and act as buyers, once
 local: $(INSTALLED) ## the same deployment, left running for a browser until Ctrl-C
 	python -m local.stay
 
-synth: $(INSTALLED) ## the CloudFormation template of app.py, into cdk.out
-	cdk synth --quiet
+synth: $(INSTALLED) ## the CloudFormation template of app.py with the demo's product, into cdk.out
+	cdk synth --quiet --context local_aws=true
 	@echo "cdk.out holds the template"
 
 check: $(INSTALLED) ## format, lint, spelling, types, layers

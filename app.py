@@ -1,9 +1,15 @@
 """A seller's stack, the smallest real one: `cdk deploy` makes the fulfillment URL of one product."""
 
-from aws_cdk import App, CfnOutput, Stack
+import json
+from pathlib import Path
+
+from aws_cdk import Annotations, App, CfnOutput, Stack
 from constructs import Construct
 
 from constructs_lib import MarketplaceRegistration
+
+PRODUCT = ("product_code", "landing_page")
+DEMO = json.loads(Path(__file__).with_name("cdk.json").read_text(encoding="utf-8"))["context"]
 
 
 class SellerStack(Stack):
@@ -11,15 +17,22 @@ class SellerStack(Stack):
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
+        product = {name: self.node.get_context(name) for name in PRODUCT}
         registration = MarketplaceRegistration(
-            self,
-            "Registration",
-            products={self.node.get_context("product_code"): self.node.get_context("landing_page")},
+            self, "Registration", products={product["product_code"]: product["landing_page"]}
         )
         CfnOutput(self, "FulfillmentUrl", value=registration.fulfillment_url)
         CfnOutput(self, "ClaimUrl", value=registration.claim_url)
         CfnOutput(self, "ApiId", value=registration.api.api_id)
         CfnOutput(self, "TableName", value=registration.table.table_name)
+        # The demo's product is no one's: deployed to a real account, it would reject every buyer.
+        demo = [name for name, value in product.items() if value == DEMO[name]]
+        if demo and not self.node.try_get_context("local_aws"):
+            options = " ".join(f"-c {name}=…" for name in demo)
+            Annotations.of(self).add_error(
+                f"{' and '.join(demo)}: still the demo's, which works on the local AWS only (make demo, make local); "
+                f"set your own with {options}"
+            )
 
 
 app = App()

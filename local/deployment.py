@@ -113,7 +113,7 @@ def deployed(**context: str) -> Iterator[Deployment]:
         MarketplaceStandIn() as marketplace,
         LocalAws(Path(folder), marketplace_endpoint_url=marketplace.endpoint_url) as aws,
     ):
-        outputs = aws.deploy(context=context)["Seller"]
+        outputs = aws.deploy(context={"local_aws": "true", **context})["Seller"]
         deployment = Deployment(
             aws=aws, marketplace=marketplace, api_id=outputs["ApiId"], table_name=outputs["TableName"]
         )
