@@ -77,9 +77,13 @@ def make_api(
 def add_routes(api: apigwv2.HttpApi, resolver: lambda_.IFunction) -> None:
     """Let everyone reach ``/register``, and only signed requests reach ``/claim``."""
     integration = HttpLambdaIntegration("Resolver", resolver, scope_permission_to_route=False)
-    open_routes = api.add_routes(
-        path="/register", methods=[apigwv2.HttpMethod.GET, apigwv2.HttpMethod.POST], integration=integration
-    )
+    methods = [apigwv2.HttpMethod.GET, apigwv2.HttpMethod.HEAD, apigwv2.HttpMethod.POST]
+    # The second is for /register/: an HTTP API rejects a route that ends in a slash.
+    open_routes = [
+        route
+        for path in ("/register", "/register/{proxy+}")
+        for route in api.add_routes(path=path, methods=methods, integration=integration)
+    ]
     for route in open_routes:
         Validations.of(route).acknowledge(
             Acknowledgment(

@@ -72,16 +72,20 @@ class Handler:
         self._pages = pages
         self._routes = {
             "GET /register": self._show,
+            "HEAD /register": self._show,
             "POST /register": self._register,
             "POST /claim": self._claim,
         }
 
     def __call__(self, event: Event, _context: object) -> Response:
         """Answer one request; an error that is not in the table is left to the runtime, which counts it."""
-        return self._routes[event["routeKey"]](event)
+        if _is_below(event):
+            return _json(HTTPStatus.NOT_FOUND, {"message": "Not Found"})
+        return self._routes[_route(event)](event)
 
-    def _show(self, _event: Event) -> Response:
-        return _html(HTTPStatus.OK, self._pages.page(WELCOME))
+    def _show(self, event: Event) -> Response:
+        page = self._pages.page(WELCOME)
+        return _html(HTTPStatus.OK, "" if _route(event).startswith("HEAD ") else page)
 
     def _register(self, event: Event) -> Response:
         line = _line(event)
@@ -135,8 +139,19 @@ class Handler:
         return response
 
 
+def _route(event: Event) -> str:
+    """Return the route's key; ``/register/`` arrives by the route for all that is below ``/register``."""
+    route: str = event["routeKey"]
+    return route.removesuffix("/{proxy+}")
+
+
+def _is_below(event: Event) -> bool:
+    """Tell whether the path goes on after the slash; API Gateway has no route that ends in one."""
+    return bool((event.get("pathParameters") or {}).get("proxy", "").strip("/"))
+
+
 def _line(event: Event) -> LogLine:
-    return LogLine(route=event["routeKey"], api_request_id=event["requestContext"]["requestId"])
+    return LogLine(route=_route(event), api_request_id=event["requestContext"]["requestId"])
 
 
 def _html(status: HTTPStatus, page: str) -> Response:
