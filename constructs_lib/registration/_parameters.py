@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from aws_cdk import Duration, RemovalPolicy, Token
+from aws_cdk import Duration, RemovalPolicy, Resource, Token
 from aws_cdk import aws_apigatewayv2 as apigwv2
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
@@ -46,6 +46,7 @@ _TABLE = implementation(
 _KEY = implementation('a KMS key, such as Key.from_key_arn(stack, "Key", arn)', "grant_encrypt_decrypt", kms.IKey)
 _ACTION = implementation("an action, such as aws_cloudwatch_actions.SnsAction(topic)", "bind", cloudwatch.IAlarmAction)
 _DOMAIN_NAME = implementation("a DomainName of aws_apigatewayv2", "regional_domain_name", apigwv2.IDomainName)
+_GRANTEE = implementation("a role, a function or something else with a role", "grant_principal", iam.IGrantable)
 _LINK = text("https://example.com/help").or_none()
 
 PARAMETERS: Mapping[str, Kind] = {
@@ -191,6 +192,39 @@ def validate_alarms(actions: Sequence[object], settings: Mapping[Any, object]) -
     for alarm, chosen in settings.items():
         check_type("alarm_settings: an alarm's name", alarm, text("ResolverSlow"))
         check_type(f"alarm_settings: {alarm}", chosen, instance("AlarmSettings(…)", AlarmSettings).or_none())
+
+
+def validate_grantee(grantee: iam.IGrantable, account: str) -> None:
+    """Reject a backend in another account, which no policy of this one can let in."""
+    check_type("grantee:", grantee, _GRANTEE)
+    of_grantee = _account_of(grantee)
+    if (
+        of_grantee
+        and of_grantee != account
+        and not Token.is_unresolved(of_grantee)
+        and not Token.is_unresolved(account)
+    ):
+        raise ValueError(
+            f"grantee: must be in the API's account, {account}, because an HTTP API has no resource policy, got one in "
+            f"{of_grantee}; grant a role in {account}, and let the backend assume it"
+        )
+
+
+def _differ(one: str, other: str) -> bool:
+    """Tell whether two names are known and different."""
+    return one != other and not Token.is_unresolved(one) and not Token.is_unresolved(other)
+
+
+def _account_of(grantee: iam.IGrantable) -> str | None:
+    principal: Any = grantee.grant_principal
+    # The CDK's own object for a function that was imported without its role knows no account; the function does.
+    known: str | None = getattr(principal, "principal_account", None)
+    if known:
+        return known
+    if isinstance(principal, iam.ArnPrincipal):
+        parts = principal.arn.split(":")
+        return parts[4] if len(parts) > 4 else None  # noqa: PLR2004 - an ARN's account is its fifth part
+    return grantee.env.account if isinstance(grantee, Resource) else None
 
 
 def validate_size(products: Mapping[str, str], environment: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from constructs_lib._parameters import (
     validate_removal_policy,
     validate_url,
 )
-from constructs_lib._types import check_types
+from constructs_lib._types import check_types, shown
 from constructs_lib.functions._lambda_function import LambdaFunction
 from constructs_lib.functions._log_encryption import allow_logs_to_use
 from constructs_lib.monitoring._alarms import make_alarms
@@ -32,6 +32,7 @@ from constructs_lib.registration._parameters import (
     checked_throttle,
     validate_alarms,
     validate_claim_ttl,
+    validate_grantee,
     validate_products,
     validate_seller_role,
     validate_size,
@@ -253,12 +254,24 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         return self._resolver.grant_principal
 
     def grant_claim(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let the product's backend claim registration codes at ``claim_url``."""
-        return iam.Grant.add_to_principal(
+        """Let the product's backend claim registration codes at ``claim_url``.
+
+        An HTTP API has no resource policy, so a backend in another account assumes a role of this account.
+
+        Raises:
+            ValueError: the grantee is in another account, or takes no policy.
+        """
+        validate_grantee(grantee, Stack.of(self).account)
+        grant = iam.Grant.add_to_principal(
             grantee=grantee,
             actions=["execute-api:Invoke"],
             resource_arns=[self._api.arn_for_execute_api("POST", "/claim", "$default")],
         )
+        if not grant.success:
+            raise ValueError(
+                f"grantee: must take a policy, as a role or a function does, got {shown(grantee)}, which takes none"
+            )
+        return grant
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let the grantee read the registrations, and decrypt them if the table's key requires that."""

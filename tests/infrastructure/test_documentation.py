@@ -402,6 +402,20 @@ def create_table(dynamodb: Any, name: str, keys: list[tuple[str, str]]) -> Any:
     )
 
 
+def in_a_third_account(block: Block, folder: Path) -> None:
+    (both,) = (block.text for block in BLOCKS if block.name == "docs/several-accounts.md#both-stacks")
+    script = both.replace("app.synth()\n", f"{block.text}\napp.synth()\n")
+    synth_script(block._replace(text=script), folder)
+
+
+def assumes_the_claimant(block: Block, _folder: Path) -> None:
+    names: dict[str, Any] = {"claimant_arn": "arn:aws:iam::111122223333:role/claimant", "EXTERNAL_ID": "external-id"}
+    with mock_aws():
+        execute(block.text, names)
+    assert names["session"].get_credentials().token
+    assert names["session"].region_name == "eu-west-1"
+
+
 def is_an_import(block: Block, _folder: Path) -> None:
     names: dict[str, Any] = {}
     execute(block.text, names)
@@ -421,6 +435,8 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/getting-started.md#5-the-alarms": synth_snippet,
     "docs/lost-buyers.md#lost-buyers": synth_snippet,
     "docs/migrating.md#the-script": migrates,
+    "docs/several-accounts.md#a-backend-in-a-third-account": in_a_third_account,
+    "docs/several-accounts.md#a-backend-in-a-third-account 2": assumes_the_claimant,
     "docs/several-accounts.md#both-stacks": synth_script,
     "docs/several-accounts.md#stages": synth_snippet,
     "docs/testing.md#testing": pytest_script,
