@@ -6,22 +6,25 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from aws_cdk import RemovalPolicy, Token
+from aws_cdk import Annotations, RemovalPolicy, Stack, Token
 from aws_cdk.region_info import RegionInfo
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from aws_cdk import aws_kms as kms
+    from constructs import Construct
 
 MARKETPLACE_REGIONS = frozenset(
     """
     us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1
     eu-south-2 eu-west-1 eu-west-2 eu-west-3 af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3
     ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 il-central-1 me-central-1
-    me-south-1 cn-northwest-1
+    me-south-1 cn-northwest-1 eusc-de-east-1
     """.split()  # noqa: SIM905 - a list would be a line for each
 )
+
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[1-9]")
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
@@ -57,25 +60,42 @@ def validate_external_id(name: str, external_id: str | None) -> None:
     raise ValueError(f"{name}: must be 2 to 1224 characters out of letters, digits and _+=,.@:/-, got {external_id!r}")
 
 
-def validate_marketplace_region(marketplace_region: str, stack_region: str) -> None:
-    """Reject a region without ResolveCustomer, or where no credentials of the stack's partition are valid."""
+def validate_marketplace_region(scope: Construct, marketplace_region: str) -> None:
+    """Reject a region without ResolveCustomer, or where no credentials of the stack's partition are valid.
+
+    A region that may have come after this release is let through with a warning.
+    """
     if Token.is_unresolved(marketplace_region):
         return
-    if marketplace_region not in MARKETPLACE_REGIONS:
+    partition = RegionInfo.get(marketplace_region).partition
+    known = marketplace_region in MARKETPLACE_REGIONS
+    if not known and not (_REGION.fullmatch(marketplace_region) and _has_marketplace(partition)):
         raise ValueError(
             f"marketplace_region: must be one of {', '.join(sorted(MARKETPLACE_REGIONS))}, got {marketplace_region!r}"
         )
-    if Token.is_unresolved(stack_region):
-        return
-    partition = RegionInfo.get(stack_region).partition
-    if partition is None:  # a region newer than the CDK
-        return
-    valid = sorted(region for region in MARKETPLACE_REGIONS if RegionInfo.get(region).partition == partition)
-    if marketplace_region not in valid:
-        raise ValueError(
-            f"marketplace_region: must be in the partition of the stack, {partition}, where ResolveCustomer is "
-            f"available in {', '.join(valid) or 'no region'}, got {marketplace_region!r}"
+    _validate_partition(marketplace_region, partition, Stack.of(scope).region)
+    if not known:
+        Annotations.of(scope).add_warning_v2(
+            "marketplace-registration:marketplaceRegion",
+            f"marketplace_region: this release knows no ResolveCustomer in {marketplace_region!r}. If that is not a "
+            "region newer than the release, every buyer gets an error page.",
         )
+
+
+def _has_marketplace(partition: str | None) -> bool:
+    """Tell whether a partition has Marketplace; one that the CDK does not know may have it."""
+    return partition in {None, *(RegionInfo.get(region).partition for region in MARKETPLACE_REGIONS)}
+
+
+def _validate_partition(marketplace_region: str, partition: str | None, stack_region: str) -> None:
+    of_stack = None if Token.is_unresolved(stack_region) else RegionInfo.get(stack_region).partition
+    if None in {partition, of_stack} or partition == of_stack:  # a region newer than the CDK has no known partition
+        return
+    valid = sorted(region for region in MARKETPLACE_REGIONS if RegionInfo.get(region).partition == of_stack)
+    raise ValueError(
+        f"marketplace_region: must be in the partition of the stack, {of_stack}, where ResolveCustomer is available in "
+        f"{', '.join(valid) or 'no region'}, got {marketplace_region!r}"
+    )
 
 
 def validate_encryption_key(key: kms.IKey | None, stack_region: str) -> None:

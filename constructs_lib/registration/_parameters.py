@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from aws_cdk import Duration, RemovalPolicy, Resource, Token
+from aws_cdk import CfnElement, Duration, RemovalPolicy, Resource, Stack, Token
 from aws_cdk import aws_apigatewayv2 as apigwv2
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
@@ -32,6 +32,7 @@ from constructs_lib._types import (
     text,
 )
 from constructs_lib.monitoring.alarm_settings import AlarmSettings
+from constructs_lib.registration._store import TABLE_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,6 +83,10 @@ _MAX_CLAIM_TTL = Duration.hours(1)
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html; Lambda measures the variables as JSON.
 _MAX_ENVIRONMENT_BYTES = 4096
+
+_MAX_TABLE_NAME = 255
+# Two hyphens and up to 13 characters.
+_NAME_SUFFIX = 15
 
 # How the CDK writes a CDK token into a string.
 _CDK_TOKEN = re.compile(r"\$\{Token\[[^\]]*\]\}")
@@ -227,11 +232,49 @@ def _account_of(grantee: iam.IGrantable) -> str | None:
     return grantee.env.account if isinstance(grantee, Resource) else None
 
 
-def validate_size(products: Mapping[str, str], environment: Mapping[str, str]) -> None:
-    """Fail at synth, not mid-deployment, if the environment exceeds Lambda's limit; CDK tokens count as empty."""
+def validate_table(table: dynamodb.ITable | dynamodb.ITableV2 | None, stack: Stack) -> None:
+    """Reject a table of the seller's in which no registration could be stored, as far as that is known."""
+    if table is None:
+        return
+    # Table, unlike TableV2, does not take its environment from the ARN that it is imported by.
+    parts = [] if Token.is_unresolved(table.table_arn) else table.table_arn.split(":")[3:5]
+    region, account = parts or (table.env.region, table.env.account)
+    for name, of_table, of_stack in (("account", account, stack.account), ("region", region, stack.region)):
+        if _differ(of_table, of_stack):
+            raise ValueError(
+                f"table: must be in the {name} of the stack, {of_stack}, where the resolver calls DynamoDB and the "
+                f"alarms find its metrics, got one in {of_table}"
+            )
+    if Token.is_unresolved(region) and not Token.is_unresolved(stack.region):
+        raise ValueError(
+            f"table: must be known to be in the region of the stack, {stack.region}, got one whose ARN is known at "
+            'deployment only; import it by its name, such as TableV2.from_table_name(stack, "Table", name)'
+        )
+    resource = table.node.default_child
+    if not isinstance(resource, dynamodb.CfnTable | dynamodb.CfnGlobalTable) or not resource.key_schema:
+        return  # imported, or a replica of one that is elsewhere
+    types = {each["attributeName"]: each["attributeType"] for each in stack.resolve(resource.attribute_definitions)}
+    key = [(each["attributeName"], types[each["attributeName"]]) for each in stack.resolve(resource.key_schema)]
+    if key != [(name, "S") for name in TABLE_KEY]:
+        raise ValueError(
+            f"table: must have the partition key {TABLE_KEY[0]} and the sort key {TABLE_KEY[1]}, both strings, got "
+            f"{' and '.join(f'{name} ({kind})' for name, kind in key)}"
+        )
+
+
+def validate_size(
+    products: Mapping[str, str],
+    environment: Mapping[str, str],
+    tables: Mapping[str, dynamodb.ITable | dynamodb.ITableV2],
+) -> None:
+    """Fail at synth, not mid-deployment, if the environment exceeds Lambda's limit.
+
+    CDK tokens count as empty, except the tables' names: these count at their longest.
+    """
     variables = {
         **environment,
         "PRODUCTS": json.dumps(dict(products), separators=(",", ":"), ensure_ascii=False),
+        **{name: "x" * _longest_name(table) for name, table in tables.items()},
     }
     text = _CDK_TOKEN.sub("", json.dumps(variables, separators=(",", ":"), ensure_ascii=False))
     size = len(text.encode())
@@ -240,3 +283,15 @@ def validate_size(products: Mapping[str, str], environment: Mapping[str, str]) -
             f"products: with the other settings must fit Lambda's {_MAX_ENVIRONMENT_BYTES} bytes of environment, "
             f"got {size} bytes for {len(products)} products"
         )
+
+
+def _longest_name(table: dynamodb.ITable | dynamodb.ITableV2) -> int:
+    """Return how long a table's name is or may become: CloudFormation makes it of stack, logical id and a suffix."""
+    name, resource = table.table_name, table.node.default_child
+    if not Token.is_unresolved(name):
+        return len(name)
+    if isinstance(resource, CfnElement) and not Token.is_unresolved(resource.stack.stack_name):
+        stack = resource.stack
+        made = len(stack.stack_name) + len(stack.get_logical_id(resource)) + _NAME_SUFFIX
+        return min(made, _MAX_TABLE_NAME)
+    return _MAX_TABLE_NAME

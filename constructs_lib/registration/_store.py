@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_kms as kms
 
+TABLE_KEY = ("CustomerAWSAccountId", "ProductLicense")
+"""The registrations table's partition key and sort key, both strings."""
+
 
 class RegistrationStore(Construct):
     """Keeps registrations permanently and claim records for minutes.
@@ -46,8 +49,8 @@ class RegistrationStore(Construct):
         self.table: dynamodb.ITableV2 = table or dynamodb.TableV2(
             self,
             "Registrations",
-            partition_key=_text("CustomerAWSAccountId"),
-            sort_key=_text("ProductLicense"),
+            partition_key=_text(TABLE_KEY[0]),
+            sort_key=_text(TABLE_KEY[1]),
             billing=dynamodb.Billing.on_demand(),
             dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
             encryption=encryption,

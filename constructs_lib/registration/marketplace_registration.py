@@ -36,6 +36,7 @@ from constructs_lib.registration._parameters import (
     validate_products,
     validate_seller_role,
     validate_size,
+    validate_table,
 )
 from constructs_lib.registration._resolver import MEMORY_MIB, RESOLVER, TIMEOUT_SECONDS
 from constructs_lib.registration._signals import SIGNALS
@@ -76,8 +77,8 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
             product. See ``MarketplaceSellerRole``.
         seller_role_external_id: external ID that ``seller_role`` requires; by default none.
         marketplace_region: region in which ResolveCustomer is called.
-        table: your own registrations table (partition key ``CustomerAWSAccountId``, sort key ``ProductLicense``, both
-            strings); by default one is created.
+        table: your own registrations table, in the stack's account and region (partition key
+            ``CustomerAWSAccountId``, sort key ``ProductLicense``, both strings); by default one is created.
         encryption_key: encrypts the tables and log groups created here, in a stack whose ``env`` has a region; by
             default AWS owned keys do.
         domain: custom domain of the API, whose execute-api endpoint is then disabled; by default there is none.
@@ -123,7 +124,7 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         claim_ttl = claim_ttl or Duration.minutes(10)
         validate_products(products)
         validate_claim_ttl(claim_ttl)
-        validate_marketplace_region(marketplace_region, stack.region)
+        validate_marketplace_region(self, marketplace_region)
         validate_url("support_url:", support_url, "https", "mailto")
         validate_url("login_url:", login_url, "https", "mailto")
         validate_alarms(alarm_actions, alarm_settings or {})
@@ -132,6 +133,7 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         validate_encryption_key(encryption_key, stack.region)
         validate_removal_policy(removal_policy)
         validate_seller_role(seller_role, seller_role_external_id)
+        validate_table(table, stack)
 
         store = RegistrationStore(
             self, "Store", table=table, encryption_key=encryption_key, removal_policy=removal_policy
@@ -151,7 +153,7 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
             "MARKETPLACE_REGION": marketplace_region,
             **{name: value for name, value in optional.items() if value is not None},
         }
-        validate_size(products, environment)
+        validate_size(products, environment, {"REGISTRATIONS_TABLE": self.table, "CLAIMS_TABLE": self.claims_table})
         if encryption_key:
             allow_logs_to_use(encryption_key, stack)
         resolver = LambdaFunction(

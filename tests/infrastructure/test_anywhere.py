@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from constructs import Construct
 
 ACCOUNT = "111122223333"
-COMMERCIAL = sorted(MARKETPLACE_REGIONS - {"cn-northwest-1"})
+OTHER_PARTITIONS = {"cn-northwest-1": "aws-cn", "eusc-de-east-1": "aws-eusc"}
+COMMERCIAL = sorted(MARKETPLACE_REGIONS - OTHER_PARTITIONS.keys())
 BOUNDARY = "arn:aws:iam::111122223333:policy/boundary"
 
 
@@ -60,6 +61,7 @@ def deployed(value: Any, region: str) -> str:
     [
         ("eu-west-1", "us-east-1", "aws", "amazonaws.com"),
         ("cn-north-1", "cn-northwest-1", "aws-cn", "amazonaws.com.cn"),
+        ("eusc-de-east-1", "eusc-de-east-1", "aws-eusc", "amazonaws.eu"),
         ("us-gov-west-1", "", "aws-us-gov", "amazonaws.com"),
     ],
 )
@@ -133,7 +135,7 @@ def test_a_marketplace_region_that_the_stacks_credentials_are_not_valid_in_is_re
 def test_every_region_of_marketplace_is_known_to_be_in_a_partition() -> None:
     partitions = {region: RegionInfo.get(region).partition for region in MARKETPLACE_REGIONS}
 
-    assert {region for region, partition in partitions.items() if partition != "aws"} == {"cn-northwest-1"}
+    assert {region: partition for region, partition in partitions.items() if partition != "aws"} == OTHER_PARTITIONS
 
 
 def test_a_region_newer_than_the_cdk_is_let_through() -> None:

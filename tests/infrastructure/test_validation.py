@@ -157,12 +157,13 @@ def test_an_external_id_that_sts_does_not_take_is_refused_on_both_sides(stack: S
     assert str(refusal.value) == f"external_id: {says}"
 
 
-def products_of_bytes(size: int) -> dict[str, str]:
+def products_of_bytes(size: int, construct_id: str = "Registration") -> dict[str, str]:
     """Return one product that fills the environment to that size, as far as it is known at synthesis."""
     others = {
         "PRODUCTS": json.dumps({PRODUCT_CODE: LANDING_PAGE}, separators=(",", ":")),
-        "REGISTRATIONS_TABLE": "",
-        "CLAIMS_TABLE": "",
+        # Names that CloudFormation makes: stack, logical id and a suffix.
+        "REGISTRATIONS_TABLE": "x" * len(f"Stack-{construct_id}StoreRegistrations12345678-1234567890123"),
+        "CLAIMS_TABLE": "x" * len(f"Stack-{construct_id}StoreClaims12345678-1234567890123"),
         "CLAIM_TTL_SECONDS": "600",
         "MARKETPLACE_REGION": "us-east-1",
     }
@@ -170,7 +171,7 @@ def products_of_bytes(size: int) -> dict[str, str]:
 
 
 def test_what_does_not_fit_a_functions_environment_is_refused(stack: Stack) -> None:
-    MarketplaceRegistration(stack, "Fits", products=products_of_bytes(4096))
+    MarketplaceRegistration(stack, "Fits", products=products_of_bytes(4096, "Fits"))
 
     with pytest.raises(ValueError) as refusal:  # noqa: PT011 - the message is compared whole
         MarketplaceRegistration(stack, "Registration", products=products_of_bytes(4097))
