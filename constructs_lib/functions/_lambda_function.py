@@ -30,7 +30,9 @@ class LambdaFunction(Construct):
         timeout_seconds: how long one invocation may take.
         memory_mib: memory in MiB, and CPU with it.
         environment: what the function's settings read.
-        encryption_key: encrypts the log group; by default CloudWatch Logs' own key does.
+        reserved_concurrent_executions: what of the account's concurrency is the function's alone, and its limit.
+        encryption_key: encrypts the log group and the environment variables; by default the services' own keys do.
+            What grants the role the use of its data grants the use of this key too.
         log_retention: how long the log is kept.
         removal_policy: of the log group.
 
@@ -50,6 +52,7 @@ class LambdaFunction(Construct):
         timeout_seconds: int,
         memory_mib: int,
         environment: Mapping[str, str],
+        reserved_concurrent_executions: int | None,
         encryption_key: kms.IKey | None,
         log_retention: logs.RetentionDays,
         removal_policy: RemovalPolicy,
@@ -72,6 +75,8 @@ class LambdaFunction(Construct):
             memory_size=memory_mib,
             timeout=Duration.seconds(timeout_seconds),
             environment=environment,
+            environment_encryption=encryption_key,
+            reserved_concurrent_executions=reserved_concurrent_executions,
             role=self.role,
             log_group=self.log_group,
             logging_format=lambda_.LoggingFormat.JSON,

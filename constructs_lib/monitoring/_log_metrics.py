@@ -37,6 +37,7 @@ class LogMetrics(Construct):
         super().__init__(scope, construct_id)
         self._namespace = namespace
         self._filters: dict[str, logs.MetricFilter] = {}
+        self._last_of: dict[str, logs.MetricFilter] = {}
         for name, outcomes in counts.items():
             patterns = (logs.FilterPattern.string_value("$.outcome", "=", outcome) for outcome in outcomes)
             self.add(name, log_group, logs.FilterPattern.any(*patterns))
@@ -46,7 +47,7 @@ class LogMetrics(Construct):
 
     def add(self, name: str, log_group: logs.ILogGroup, pattern: logs.IFilterPattern, *, value: str = "1") -> None:
         """Make one more metric, of any log."""
-        self._filters[name] = logs.MetricFilter(
+        made = self._filters[name] = logs.MetricFilter(
             self,
             name,
             log_group=log_group,
@@ -55,6 +56,10 @@ class LogMetrics(Construct):
             metric_name=name,
             metric_value=value,
         )
+        # CloudWatch Logs may reject concurrent changes of one log group, so its filters are made one after the other.
+        if before := self._last_of.get(log_group.node.addr):
+            made.node.add_dependency(before)
+        self._last_of[log_group.node.addr] = made
 
     def metric(self, name: str, **options: Any) -> cloudwatch.Metric:
         """Return the metric of that name, by default its sum.

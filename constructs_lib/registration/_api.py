@@ -32,6 +32,9 @@ _ACCESS_LOG_FORMAT = {
     "error": "$context.error.responseType",
 }
 
+# https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis.html
+_MAX_NAME = 128
+
 
 @jsii.implements(apigwv2.IAccessLogSettings)
 class _AccessLog:
@@ -52,6 +55,7 @@ def make_api(
     scope: Construct,
     *,
     domain: apigwv2.DomainMappingOptions | None,
+    keep_execute_api_endpoint: bool,
     throttle: apigwv2.ThrottleSettings,
     access_log_group: logs.ILogGroup,
 ) -> tuple[apigwv2.HttpApi, apigwv2.HttpStage]:
@@ -59,9 +63,11 @@ def make_api(
     api = apigwv2.HttpApi(
         scope,
         "Api",
+        # A label in the console; the end of a long path says most.
+        api_name=scope.node.path.replace("/", "-")[-_MAX_NAME:],
         description=f"AWS Marketplace registration, {scope.node.path}",
         create_default_stage=False,
-        disable_execute_api_endpoint=domain is not None,
+        disable_execute_api_endpoint=domain is not None and not keep_execute_api_endpoint,
     )
     stage = api.add_stage(
         "Stage",

@@ -17,6 +17,7 @@ from aws_cdk import aws_logs as logs
 
 from constructs_lib._parameters import validate_external_id, validate_url
 from constructs_lib._types import (
+    BOOLEAN,
     CONSTRUCT_ID,
     NUMBER,
     SCOPE,
@@ -62,9 +63,11 @@ PARAMETERS: Mapping[str, Kind] = {
     "domain": instance(
         "DomainMappingOptions(domain_name=…), or a dict of its fields", apigwv2.DomainMappingOptions, dict
     ).or_none(),
+    "keep_execute_api_endpoint": BOOLEAN,
     "throttle": instance(
         "ThrottleSettings(rate_limit=…, burst_limit=…), or a dict of its fields", apigwv2.ThrottleSettings, dict
     ).or_none(),
+    "reserved_concurrent_executions": WHOLE.or_none(),
     "claim_ttl": duration("Duration.minutes(10)").or_none(),
     "support_url": _LINK,
     "login_url": _LINK,
@@ -188,6 +191,20 @@ def checked_domain(
         return domain
     check_fields("domain:", domain, _DOMAIN_FIELDS)
     return apigwv2.DomainMappingOptions(**domain)
+
+
+def validate_domain(domain: apigwv2.DomainMappingOptions | None, *, keep_execute_api_endpoint: bool) -> None:
+    """Reject a choice that only an API with a domain has."""
+    if keep_execute_api_endpoint and domain is None:
+        raise ValueError("keep_execute_api_endpoint: requires domain; without one the endpoint is always on")
+
+
+def validate_reserved(executions: int | None) -> None:
+    """Reject a reservation that blocks every request."""
+    if executions is not None and not Token.is_unresolved(executions) and executions <= 0:
+        raise ValueError(
+            f"reserved_concurrent_executions: must be greater than 0 (0 blocks every request), got {executions}"
+        )
 
 
 def validate_alarms(actions: Sequence[object], settings: Mapping[Any, object]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from aws_cdk import RemovalPolicy
+import jsii
+from aws_cdk import CfnDeletionPolicy, IStableAnyProducer, Lazy, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
@@ -46,22 +47,7 @@ class RegistrationStore(Construct):
             if encryption_key
             else dynamodb.TableEncryptionV2.dynamo_owned_key()
         )
-        self.table: dynamodb.ITableV2 = table or dynamodb.TableV2(
-            self,
-            "Registrations",
-            partition_key=_text(TABLE_KEY[0]),
-            sort_key=_text(TABLE_KEY[1]),
-            billing=dynamodb.Billing.on_demand(),
-            dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
-            encryption=encryption,
-            # Under any other policy CloudFormation may have to delete the table, for example when it rolls back a
-            # failed first deployment.
-            deletion_protection=removal_policy is RemovalPolicy.RETAIN,
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            removal_policy=removal_policy,
-        )
+        self.table: dynamodb.ITableV2 = table or self._registrations(encryption, removal_policy)
         # A claim record is worthless after minutes: nothing to restore, nothing to keep when the stack is deleted.
         self.claims_table: dynamodb.ITableV2 = dynamodb.TableV2(
             self,
@@ -72,6 +58,25 @@ class RegistrationStore(Construct):
             encryption=encryption,
             removal_policy=RemovalPolicy.DESTROY,
         )
+
+    def _registrations(self, encryption: dynamodb.TableEncryptionV2, removal_policy: RemovalPolicy) -> dynamodb.TableV2:
+        table = dynamodb.TableV2(
+            self,
+            "Registrations",
+            partition_key=_text(TABLE_KEY[0]),
+            sort_key=_text(TABLE_KEY[1]),
+            billing=dynamodb.Billing.on_demand(),
+            dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
+            encryption=encryption,
+            deletion_protection=True,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=removal_policy,
+        )
+        resource: Any = table.node.default_child
+        resource.replicas = Lazy.any(_ProtectedWhileRetained(resource, resource.replicas))
+        return table
 
     def grant_use(self, resolver: iam.IGrantable) -> None:
         """Grant exactly the calls that the resolver makes."""
@@ -90,6 +95,25 @@ class RegistrationStore(Construct):
                     "kms:ReEncryptFrom",
                     "kms:ReEncryptTo",
                 )
+
+
+@jsii.implements(IStableAnyProducer)
+class _ProtectedWhileRetained:
+    """The table's replicas, protected against deletion only under the policy that never deletes.
+
+    Under any other policy CloudFormation may have to delete the table, for example when it rolls back a failed first
+    deployment. ``RemovalPolicies`` changes the policy after the table is made, so it is looked at last.
+    """
+
+    def __init__(self, resource: dynamodb.CfnGlobalTable, replicas: object) -> None:
+        self._resource = resource
+        self._replicas = replicas
+
+    def produce(self) -> list[dict[str, Any]]:
+        replicas: list[dict[str, Any]] = self._resource.stack.resolve(self._replicas)
+        if self._resource.cfn_options.deletion_policy is CfnDeletionPolicy.RETAIN:
+            return replicas
+        return [{**replica, "deletionProtectionEnabled": False} for replica in replicas]
 
 
 def _text(name: str) -> dynamodb.Attribute:

@@ -32,8 +32,10 @@ from constructs_lib.registration._parameters import (
     checked_throttle,
     validate_alarms,
     validate_claim_ttl,
+    validate_domain,
     validate_grantee,
     validate_products,
+    validate_reserved,
     validate_seller_role,
     validate_size,
     validate_table,
@@ -79,10 +81,13 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         marketplace_region: region in which ResolveCustomer is called.
         table: your own registrations table, in the stack's account and region (partition key
             ``CustomerAWSAccountId``, sort key ``ProductLicense``, both strings); by default one is created.
-        encryption_key: encrypts the tables and log groups created here, in a stack whose ``env`` has a region; by
-            default AWS owned keys do.
+        encryption_key: encrypts the tables, log groups and environment variables created here, in a stack whose
+            ``env`` has a region; by default AWS owned keys do.
         domain: custom domain of the API, whose execute-api endpoint is then disabled; by default there is none.
+        keep_execute_api_endpoint: leaves that endpoint on, until the listing has the URL of the ``domain``.
         throttle: the API's requests per second and burst; by default 10 and 20, also for the one that is left out.
+        reserved_concurrent_executions: what of the account's concurrency is the resolver's alone, and its limit; by
+            default nothing is reserved.
         claim_ttl: how long a registration code can be claimed, up to an hour; by default 10 minutes.
         support_url: https or mailto link on the pages that a buyer may see; by default none.
         login_url: https or mailto link on the pages that a buyer may see; by default none.
@@ -109,7 +114,9 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         table: dynamodb.ITableV2 | None = None,
         encryption_key: kms.IKey | None = None,
         domain: apigwv2.DomainMappingOptions | dict[str, Any] | None = None,
+        keep_execute_api_endpoint: bool = False,
         throttle: apigwv2.ThrottleSettings | dict[str, Any] | None = None,
+        reserved_concurrent_executions: int | None = None,
         claim_ttl: Duration | None = None,
         support_url: str | None = None,
         login_url: str | None = None,
@@ -122,14 +129,17 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         super().__init__(scope, construct_id)
         stack = Stack.of(self)
         claim_ttl = claim_ttl or Duration.minutes(10)
+        mapping = checked_domain(domain)
         validate_products(products)
         validate_claim_ttl(claim_ttl)
+        validate_domain(mapping, keep_execute_api_endpoint=keep_execute_api_endpoint)
+        validate_reserved(reserved_concurrent_executions)
         validate_marketplace_region(self, marketplace_region)
         validate_url("support_url:", support_url, "https", "mailto")
         validate_url("login_url:", login_url, "https", "mailto")
         validate_alarms(alarm_actions, alarm_settings or {})
         validate_alarm_names(alarm_settings or {}, SIGNALS)
-        limits, mapping = checked_throttle(throttle), checked_domain(domain)
+        limits = checked_throttle(throttle)
         validate_encryption_key(encryption_key, stack.region)
         validate_removal_policy(removal_policy)
         validate_seller_role(seller_role, seller_role_external_id)
@@ -164,6 +174,7 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
             timeout_seconds=TIMEOUT_SECONDS,
             memory_mib=MEMORY_MIB,
             environment=environment,
+            reserved_concurrent_executions=reserved_concurrent_executions,
             encryption_key=encryption_key,
             log_retention=log_retention,
             removal_policy=removal_policy,
@@ -173,7 +184,11 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
             self, "AccessLog", encryption_key=encryption_key, retention=log_retention, removal_policy=removal_policy
         )
         self._api, self._stage = make_api(
-            self, domain=mapping, throttle=limits, access_log_group=self._access_log_group
+            self,
+            domain=mapping,
+            keep_execute_api_endpoint=keep_execute_api_endpoint,
+            throttle=limits,
+            access_log_group=self._access_log_group,
         )
         self._root_url = (self._stage.domain_url if mapping else self._stage.url).rstrip("/")
         add_routes(self._api, self._resolver)

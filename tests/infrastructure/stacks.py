@@ -43,6 +43,7 @@ def full(app: App) -> Stack:
         encryption_key=kms.Key(stack, "Key", enable_key_rotation=True),
         domain=apigwv2.DomainMappingOptions(domain_name=domain, mapping_key="aws"),
         throttle=apigwv2.ThrottleSettings(rate_limit=5, burst_limit=7),
+        reserved_concurrent_executions=50,
         claim_ttl=Duration.minutes(3),
         support_url="mailto:support@example.com",
         login_url="https://app.example.com/login",

@@ -206,7 +206,7 @@ def test_two_stacks_of_one_class_in_one_app_differ_in_their_paths_only() -> None
     assert different <= {"AWS::ApiGatewayV2::Api", "AWS::Lambda::Permission"}
     (api,) = (r["Properties"] for r in resources[0].values() if r["Type"] == "AWS::ApiGatewayV2::Api")
     (other,) = (r["Properties"] for r in resources[1].values() if r["Type"] == "AWS::ApiGatewayV2::Api")
-    assert {name for name in api if api[name] != other[name]} == {"Description"}
+    assert {name for name in api if api[name] != other[name]} == {"Description", "Name"}
 
 
 def test_a_nested_stack_has_all_of_it() -> None:

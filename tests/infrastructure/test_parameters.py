@@ -139,10 +139,13 @@ PARAMETERS: Mapping[str, tuple[Callable[[Template], Any], Any, Callable[[Stack],
         (1, [["dynamodb:GetItem", "dynamodb:UpdateItem"]]),
     ),
     "encryption_key": (
-        lambda template: (keys_used(template), granted(template, "kms:")),
-        ([None] * 4, []),
+        lambda template: (
+            [*keys_used(template), only(template, "AWS::Lambda::Function").get("KmsKeyArn")],
+            granted(template, "kms:"),
+        ),
+        ([None] * 5, []),
         lambda stack: {"encryption_key": kms.Key.from_key_arn(stack, "Key", KEY)},
-        ([KEY] * 4, [(USE_OF_A_KEY, KEY)]),
+        ([KEY] * 5, [(USE_OF_A_KEY, KEY)]),
     ),
     "domain": (
         lambda template: (
@@ -153,11 +156,26 @@ PARAMETERS: Mapping[str, tuple[Callable[[Template], Any], Any, Callable[[Stack],
         lambda stack: {"domain": apigwv2.DomainMappingOptions(domain_name=a_domain(stack), mapping_key="aws")},
         (True, ["aws"]),
     ),
+    "keep_execute_api_endpoint": (
+        lambda template: only(template, "AWS::ApiGatewayV2::Api").get("DisableExecuteApiEndpoint", False),
+        False,
+        lambda stack: {
+            "domain": apigwv2.DomainMappingOptions(domain_name=a_domain(stack)),
+            "keep_execute_api_endpoint": True,
+        },
+        False,
+    ),
     "throttle": (
         lambda template: only(template, "AWS::ApiGatewayV2::Stage")["DefaultRouteSettings"],
         {"ThrottlingRateLimit": 10, "ThrottlingBurstLimit": 20},
         lambda _: {"throttle": apigwv2.ThrottleSettings(rate_limit=0.5, burst_limit=3)},
         {"ThrottlingRateLimit": 0.5, "ThrottlingBurstLimit": 3},
+    ),
+    "reserved_concurrent_executions": (
+        lambda template: only(template, "AWS::Lambda::Function").get("ReservedConcurrentExecutions"),
+        None,
+        lambda _: {"reserved_concurrent_executions": 10},
+        10,
     ),
     "claim_ttl": (
         variable("CLAIM_TTL_SECONDS"),

@@ -71,6 +71,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "throttle: burst_limit must be greater than 0 (0 blocks every request), got -1",
     ),
     (
+        {"keep_execute_api_endpoint": True},
+        "keep_execute_api_endpoint: requires domain; without one the endpoint is always on",
+    ),
+    (
+        {"reserved_concurrent_executions": 0},
+        "reserved_concurrent_executions: must be greater than 0 (0 blocks every request), got 0",
+    ),
+    (
         {"removal_policy": RemovalPolicy.SNAPSHOT},
         (
             "removal_policy: must be one of DESTROY, RETAIN, RETAIN_ON_UPDATE_OR_DELETE, because tables and logs "
