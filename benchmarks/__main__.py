@@ -30,10 +30,10 @@ def sections(*, smoke: bool) -> Mapping[str, Callable[[], Sequence[Measurement]]
         smoke: only enough of it to show that it runs; the measurements are then meaningless.
     """
     return {
-        "Cold start": lambda: function.measure_cold(pairs=2 if smoke else 20),
-        "Warm": lambda: function.measure_warm(rounds=2 if smoke else 30, requests=5 if smoke else 200),
+        "Cold start": lambda: function.measure_cold(pairs=1 if smoke else 20),
+        "Warm": lambda: function.measure_warm(rounds=1 if smoke else 30, requests=5 if smoke else 200),
         "Asset": function.measure_asset,
-        "Synth": lambda: synth.measure(rounds=2 if smoke else 12, instances=(1, 2) if smoke else (1, 5, 20, 50)),
+        "Synth": lambda: synth.measure(rounds=1 if smoke else 12, instances=(1, 2) if smoke else (1, 5, 20, 50)),
         "Load": lambda: load.measure(registrations=20 if smoke else 10_000, at_once=4 if smoke else 50),
         "Marketplace limits to 10/s, simulated": retries.measure,
     }

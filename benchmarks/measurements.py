@@ -36,7 +36,9 @@ class Measurement:
 
     @classmethod
     def of(cls, name: str, samples: Sequence[float], unit: str = "", *, at_most: float | None = None) -> Self:
-        """Return the median of two or more samples, with their quartiles."""
+        """Return the median of the samples, with their quartiles if there are several."""
+        if len(samples) == 1:
+            return cls(name=name, value=samples[0], unit=unit, at_most=at_most)
         low, value, high = statistics.quantiles(samples, n=4, method="inclusive")
         return cls(name=name, value=value, unit=unit, low=low, high=high, at_most=at_most)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -311,6 +312,7 @@ class Simulation:
         self._idle.append((self._now, retries))
 
 
+@cache
 def simulate(scenario: Scenario) -> Outcome:
     """Return the outcome of all runs together; the same on every machine."""
     total = Outcome()

@@ -29,14 +29,16 @@ def measure(*, rounds: int, instances: Sequence[int]) -> list[Measurement]:
     """Return the CPU time of synth, Node's included.
 
     Args:
-        rounds: how often the construct is compared to the hand-written stack, two or more.
+        rounds: how often the construct is compared to the hand-written stack; a single round, without a warm-up, only
+            shows that it runs.
         instances: how many registrations an app has, in ascending order, two or more.
     """
     with tempfile.TemporaryDirectory() as asset:
         RESOLVER.write(Path(asset))
         apps = [("empty",), ("hand_written", asset), ("construct", "1")]
-        # The first run of an app compiles Python and unpacks the CDK into a cache.
-        _cpu_seconds(*apps)
+        if rounds > 1:
+            # The first run of an app compiles Python and unpacks the CDK into a cache.
+            _cpu_seconds(*apps)
         # At the same time: other work on the machine slows down all three alike.
         compared = [_cpu_seconds(*apps) for _ in range(rounds)]
     empty, by_hand, construct = zip(*compared, strict=True)
