@@ -1,6 +1,6 @@
-"""As much of CloudWatch as one template asks for: its metric filters, the metrics and its alarms.
+"""CloudWatch as far as one template uses it: metric filters, metrics and alarms.
 
-What the template does not ask for is refused, so that nothing is passed over that AWS would see otherwise.
+Everything that is not emulated raises an error, so that no difference from AWS goes unnoticed.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _EVERY_TERM = re.compile(r"\((.+?)\)")
 
 
 def matcher(pattern: str) -> Callable[[Record], bool]:
-    """Return what tells whether a log event in JSON matches a filter pattern of one of three forms.
+    """Return a predicate of JSON log events for a filter pattern.
 
-    They are ``{ $.a = "x" }``, ``{ ($.a = "x") || ($.a = "y") }`` and ``{ $.a = * }``, the last of which the CDK writes
-    with quotes around the asterisk.
+    The supported patterns are ``{ $.a = "x" }``, ``{ ($.a = "x") || ($.a = "y") }`` and ``{ $.a = * }``; in the last
+    one, the CDK quotes the asterisk.
     """
     if not (pattern.startswith("{ ") and pattern.endswith(" }")):
         raise NotImplementedError(pattern)
     inside = pattern[2:-2]
-    # Unless it is one term alone, it is nothing but terms in parentheses, one of which is enough.
+    # Either a single term, or alternatives in parentheses and nothing between them but `||`.
     alternatives = [inside] if not inside.startswith("(") else _EVERY_TERM.findall(inside)
     if inside.startswith("(") and inside != " || ".join(f"({term})" for term in alternatives):
         raise NotImplementedError(pattern)
@@ -63,7 +63,7 @@ class _Filter(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """What an alarm evaluates."""
+    """The properties of an alarm that decide whether it fires."""
 
     metric: Metric
     aggregate: Callable[[list[float]], float]
@@ -74,7 +74,7 @@ class Alarm(NamedTuple):
 
 
 def resolved(value: Any, references: Mapping[str, str]) -> str:
-    """Return a string of the template as CloudFormation would; what has no given name is called by its logical id."""
+    """Resolve a string of the template as CloudFormation does; a resource without a given name gets its logical id."""
     match value:
         case str():
             return value
@@ -93,10 +93,10 @@ def _percentile(values: list[float], percent: float) -> float:
 
 
 class CloudWatch:
-    """What one stack's alarms see, on a clock that stands until it is moved.
+    """The metrics and alarms of one stack, on a clock that moves only on ``advance``.
 
     Args:
-        template: the stack's.
+        template: of the stack.
         references: names of its resources, by logical id.
     """
 
@@ -106,7 +106,7 @@ class CloudWatch:
         self.alarms: dict[str, Alarm] = {}
         """By logical id."""
         self._now = 0.0
-        self._figures: dict[Metric, list[tuple[float, float]]] = defaultdict(list)
+        self._values: dict[Metric, list[tuple[float, float]]] = defaultdict(list)
         for logical_id, resource in template["Resources"].items():
             properties = resource.get("Properties", {})
             if resource["Type"] == "AWS::Logs::MetricFilter":
@@ -120,11 +120,11 @@ class CloudWatch:
         return [one.metric for filters in self._filters.values() for one in filters]
 
     def put(self, namespace: str, name: str, value: float = 1.0, **dimensions: str) -> None:
-        """Publish a figure, as an AWS service does."""
+        """Publish a value of a metric, as an AWS service does."""
         self._put(Metric(namespace, name, frozenset(dimensions.items())), value)
 
     def log(self, group: str, event: str) -> None:
-        """Take a log event, as CloudWatch Logs does; one that is not JSON matches no pattern of a field."""
+        """Apply the metric filters to a log event; one that is not JSON matches none."""
         try:
             record = json.loads(event)
         except ValueError:
@@ -135,12 +135,12 @@ class CloudWatch:
                 self._put(one.metric, value)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock on."""
+        """Advance the clock."""
         self._now += seconds
 
     def figures(self, metric: Metric) -> list[float]:
-        """Return everything that was put."""
-        return [value for _, value in self._figures[metric]]
+        """Return all values of a metric."""
+        return [value for _, value in self._values[metric]]
 
     def firing(self) -> set[str]:
         """Return the logical ids of the alarms that are in ALARM."""
@@ -148,7 +148,7 @@ class CloudWatch:
 
     def _fires(self, alarm: Alarm) -> bool:
         periods: dict[int, list[float]] = defaultdict(list)
-        for at, value in self._figures[alarm.metric]:
+        for at, value in self._values[alarm.metric]:
             periods[int((self._now // alarm.period) - (at // alarm.period))].append(value)
         breaching = [
             alarm.aggregate(periods[ago]) >= alarm.threshold for ago in periods if ago < alarm.evaluation_periods
@@ -156,7 +156,7 @@ class CloudWatch:
         return sum(breaching) >= alarm.datapoints_to_alarm
 
     def _put(self, metric: Metric, value: float) -> None:
-        self._figures[metric].append((self._now, value))
+        self._values[metric].append((self._now, value))
 
     def _text(self, value: Any) -> str:
         return resolved(value, self._references)
@@ -167,7 +167,7 @@ class CloudWatch:
         return _Filter(metric, matcher(properties["FilterPattern"]), transformation["MetricValue"])
 
     def _alarm(self, properties: Mapping[str, Any]) -> Alarm:
-        # Any other would be evaluated otherwise than here.
+        # Alarms with other properties are not emulated.
         assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
         assert properties["TreatMissingData"] == "notBreaching"
         assert properties.keys().isdisjoint({"Metrics", "ThresholdMetricId", "EvaluateLowSampleCountPercentile"})
