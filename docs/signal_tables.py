@@ -1,4 +1,4 @@
-"""The tables of the documentation that are made from the table of signals."""  # noqa: INP001 - scripts, not a package
+"""The documentation's tables that are generated from the table of signals."""  # noqa: INP001 - scripts, not a package
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PERCENTILE = "p99"
 
 
 def alarm_names() -> str:
-    """Return the module that defines ``AlarmName``."""
+    """Return the source of the module that defines ``AlarmName``."""
     names = "".join(f'    "{name}",\n' for name in SIGNALS)
     return (
         '"""The names of the alarms; made from the table of signals by ``make generate``."""\n\n'
