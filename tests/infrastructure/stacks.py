@@ -1,4 +1,4 @@
-"""The two stacks that are looked at: as little as possible, and everything at once."""
+"""The two stacks under test: the smallest one, and one with every option set."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from constructs_lib import MarketplaceRegistration
 from local.product import LANDING_PAGE, PRODUCT_CODE
 
 
-def minimal(app: App) -> Stack:
-    stack = Stack(app, "Minimal")
+def minimal(app: App, construct_id: str = "Minimal") -> Stack:
+    stack = Stack(app, construct_id)
     MarketplaceRegistration(stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE})
     return stack
 
