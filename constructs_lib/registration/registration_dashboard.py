@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from constructs_lib.registration.marketplace_registration import MarketplaceRegistration
 
-    MetricMethod = Callable[..., cloudwatch.Metric]
+    _MetricMethod = Callable[..., cloudwatch.Metric]
 
 # An hour's bar is tall enough to be seen at a few registrations a day, and a day still has a shape.
 _HOUR = Duration.hours(1)
@@ -102,7 +102,7 @@ class RegistrationDashboard(Construct):
     def _posts(self) -> cloudwatch.IWidget:
         # Every POST has one outcome, so the stack is as high as the number of POSTs, without metric math.
         registration = self._registration
-        outcomes: list[tuple[MetricMethod, str, str]] = [
+        outcomes: list[tuple[_MetricMethod, str, str]] = [
             (registration.metric_registrations, "Registered", "#2ca02c"),
             (registration.metric_tokens_refused, "Token rejected", "#ffbb78"),
             (registration.metric_products_refused, "Product rejected", "#ff7f0e"),
@@ -133,7 +133,7 @@ class RegistrationDashboard(Construct):
 
     def _times(self) -> list[cloudwatch.IWidget]:
         registration = self._registration
-        parts: list[tuple[str, MetricMethod]] = [
+        parts: list[tuple[str, _MetricMethod]] = [
             ("Time of Marketplace (ResolveCustomer)", registration.metric_marketplace_time),
             ("Time of DynamoDB (write of a registration)", registration.metric_store_time),
             (Graph.TIME, registration.metric_resolver_duration),
