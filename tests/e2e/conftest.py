@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.deployment import deployed
+from local.landing_page import LandingPage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -13,8 +14,18 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def deployment() -> Iterator[Deployment]:
-    with deployed() as deployment:
+def landing_page() -> Iterator[LandingPage]:
+    with LandingPage() as landing_page:
+        yield landing_page
+
+
+@pytest.fixture(scope="session")
+def deployment(landing_page: LandingPage) -> Iterator[Deployment]:
+    """The app with the landing page on this machine, deployed once for all tests."""
+    with deployed(landing_page=landing_page.url) as deployment:
+        # Created now, while there is one thread: two claims at once would create the backend's role twice.
+        assert deployment.backend
+        landing_page.start(claim=deployment.claim, certificate=deployment.aws.certificate, key=deployment.aws.key)
         yield deployment
 
 

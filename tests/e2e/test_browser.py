@@ -20,9 +20,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceOffer
-from local.deployment import deployed
 from local.emulated.api_events import REQUEST_ID, form_event, http_event
-from local.landing_page import LandingPage
 from local.product import LANDING_PAGE, PRODUCT_CODE
 from resolver.errors import ClaimRejectedError, TokenExpiredError
 from resolver.handler import Handler
@@ -284,17 +282,13 @@ STRANGER = MarketplaceCustomer.licensed("9another0seller0product9")
 
 
 @pytest.fixture(scope="module")
-def shop(browser: Browser) -> Iterator[Deployment]:
-    """Deploy with a sign-up page that a browser can reach."""
-    assert browser  # without one, nothing is deployed
-    with LandingPage() as landing_page, deployed(landing_page=landing_page.url) as deployment:
-        landing_page.start(claim=deployment.claim, certificate=deployment.aws.certificate, key=deployment.aws.key)
-        offers = [
-            MarketplaceOffer(label="A buyer", customer=BUYER),
-            MarketplaceOffer(label="A buyer of another seller's product", customer=STRANGER),
-        ]
-        deployment.marketplace.publish(fulfillment_url=deployment.fulfillment_url, offers=offers)
-        yield deployment
+def shop(deployment: Deployment) -> Deployment:
+    offers = [
+        MarketplaceOffer(label="A buyer", customer=BUYER),
+        MarketplaceOffer(label="A buyer of another seller's product", customer=STRANGER),
+    ]
+    deployment.marketplace.publish(fulfillment_url=deployment.fulfillment_url, offers=offers)
+    return deployment
 
 
 def set_up_account(page: Page, label: str) -> None:

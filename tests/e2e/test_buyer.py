@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.deployment import Deployment
+    from local.landing_page import LandingPage
 
 
 def row(deployment: Deployment, customer: MarketplaceCustomer) -> dict[str, Any]:
@@ -41,13 +42,13 @@ def test_the_local_aws_has_an_sdk_that_knows_no_agreement_id() -> None:
     assert "Metadata" not in members
 
 
-def test_a_licensed_buyer_is_registered_and_claimed(deployment: Deployment) -> None:
+def test_a_licensed_buyer_is_registered_and_claimed(deployment: Deployment, landing_page: LandingPage) -> None:
     customer = MarketplaceCustomer.licensed(PRODUCT_CODE)
 
     answer = deployment.set_up_account(deployment.marketplace.form(customer))
 
     assert answer.status_code == 303
-    assert answer.headers["Location"].startswith("https://app.example.com/signup?registration_code=")
+    assert answer.headers["Location"].startswith(f"{landing_page.url}?registration_code=")
     stored = row(deployment, customer)
     assert (stored["LicenseArn"], stored["AgreementId"]) == (customer.license_arn, customer.agreement_id)
     claim = deployment.claim(registration_code(answer.headers["Location"]))
