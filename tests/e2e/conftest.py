@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local.deployment import deployed
 from local.landing_page import LandingPage
+from tests.e2e.sellers_environment import build, synth_in_checkout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from local.deployment import Deployment
 
@@ -27,6 +29,17 @@ def deployment(landing_page: LandingPage) -> Iterator[Deployment]:
         assert deployment.backend
         landing_page.start(claim=deployment.claim, certificate=deployment.aws.certificate, key=deployment.aws.key)
         yield deployment
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="session")
+def from_checkout(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The template of the minimal seller from the checkout."""
+    return synth_in_checkout(tmp_path_factory.mktemp("checkout"))
 
 
 def keys_of(credentials: Mapping[str, str]) -> dict[str, str]:
