@@ -9,7 +9,7 @@ from local.landing_page import LandingPage
 from tests.e2e.sellers_environment import build, synth_in_checkout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from local.deployment import Deployment
@@ -40,12 +40,3 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def from_checkout(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The template of the minimal seller from the checkout."""
     return synth_in_checkout(tmp_path_factory.mktemp("checkout"))
-
-
-def keys_of(credentials: Mapping[str, str]) -> dict[str, str]:
-    """Return STS's credentials under boto3's names."""
-    return {
-        "aws_access_key_id": credentials["AccessKeyId"],
-        "aws_secret_access_key": credentials["SecretAccessKey"],
-        "aws_session_token": credentials["SessionToken"],
-    }

@@ -11,16 +11,19 @@ import subprocess
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 import pytest
 
 from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.testing import MarketplaceCustomer
-from local.deployment import Deployment
 from local.product import LANDING_PAGE, PRODUCT_CODE
+from tests.e2e.deployments import another
 from tests.e2e.sellers_environment import PROJECT, SELLERS, SellersEnvironment, asset_of, build
+
+if TYPE_CHECKING:
+    from local.deployment import Deployment
 
 
 @pytest.fixture(scope="module")
@@ -130,12 +133,7 @@ def test_a_buyer_registers_with_a_deployment_from_the_wheel(
 ) -> None:
     app = shlex.join([str(environment.python), "minimal.py"])
     outputs = deployment.aws.deploy(app=app, cwd=environment.folder / "sellers")["Minimal"]
-    product = Deployment(
-        aws=deployment.aws,
-        marketplace=deployment.marketplace,
-        api_id=outputs["ApiId"],
-        table_name=outputs["TableName"],
-    )
+    product = another(deployment, outputs)
     buyer = MarketplaceCustomer.licensed(PRODUCT_CODE)
 
     with product.http:
