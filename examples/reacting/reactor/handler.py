@@ -1,4 +1,4 @@
-"""Tells a topic of new buyers; the event source's filter lets nothing else through."""
+"""Publishes new buyers to a topic; the event source's filter passes no other records."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
 
 
 def react(records: Iterable[Mapping[str, Any]], *, publish: Callable[[str], object]) -> None:
-    """Say each new buyer.
+    """Publish each new buyer.
 
-    A stream delivers at least once: after a failure the records before it come again.
+    A stream delivers at least once: after a failure, the records before it are delivered again.
 
     Args:
         records: of the table's stream.
-        publish: takes a message.
+        publish: sends a message.
     """
     for record in records:
         buyer = record["dynamodb"]["NewImage"]
         publish(f"AWS account {buyer['CustomerAWSAccountId']['S']} registered for {buyer['ProductCode']['S']}")
 
 
-def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001 - Lambda gives both
-    """Say each new buyer to the topic.
+def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001 - Lambda passes both
+    """Publish each new buyer to the topic.
 
     Args:
         event: records of the table's stream.
         context: Lambda's.
     """
-    # A failure is raised: Lambda then tries again, and in the end writes to the queue of what failed.
+    # An error is raised: Lambda retries, and finally sends the record's position to the queue for failed records.
     topic = boto3.resource("sns").Topic(os.environ["TOPIC_ARN"])
     react(event["Records"], publish=lambda message: topic.publish(Message=message))
