@@ -11,19 +11,21 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 
-from constructs_lib import MarketplaceRegistration, MarketplaceSellerRole
+from constructs_lib import MarketplaceSellerRole
 from constructs_lib.registration._outcomes import COUNTS, TIMES
-from local.product import LANDING_PAGE, PRODUCT_CODE
+from tests.infrastructure.stacks import register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from constructs_lib import MarketplaceRegistration
 
 COUNTED = [*COUNTS, "ApiThrottled"]
 
 
 @pytest.fixture(scope="module")
 def registration() -> MarketplaceRegistration:
-    return MarketplaceRegistration(Stack(App(), "Stack"), "Registration", products={PRODUCT_CODE: LANDING_PAGE})
+    return register(Stack(App(), "Stack"))
 
 
 @pytest.mark.parametrize(
