@@ -97,14 +97,15 @@ def handler(store: FakeStore, pages: Pages) -> Handler:
 
 @pytest.fixture
 def code(handler: Handler, log: Log) -> str:
-    location = register(handler, "good", **{OFFER_TYPE_FIELD: "free-trial"})["headers"]["Location"]
+    form = {TOKEN_FIELD: "good", OFFER_TYPE_FIELD: "free-trial"}
+    location: str = handler(form_event(form), None)["headers"]["Location"]
     log.clear()
     (code,) = parse_qs(urlsplit(location).query)["registration_code"]
     return code
 
 
-def register(handler: Handler, token: str, caller: dict[str, str] = BROWSER, **fields: str) -> dict[str, Any]:
-    return handler(form_event({TOKEN_FIELD: token, **fields}, **caller), None)
+def register(handler: Handler, token: str, caller: dict[str, str] = BROWSER) -> dict[str, Any]:
+    return handler(form_event({TOKEN_FIELD: token}, **caller), None)
 
 
 def claim(handler: Handler, code: str, **headers: str) -> dict[str, Any]:

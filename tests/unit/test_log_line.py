@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from resolver import log_line
 from resolver.errors import StoreUnavailableError
 from resolver.log_line import LogLine
 
@@ -10,7 +9,7 @@ from resolver.log_line import LogLine
 @pytest.fixture
 def line(monkeypatch: pytest.MonkeyPatch) -> LogLine:
     seconds = iter([100.0, 100.0123456])
-    monkeypatch.setattr(log_line.time, "perf_counter", lambda: next(seconds))
+    monkeypatch.setattr("time.perf_counter", lambda: next(seconds))
     return LogLine(route="POST /claim", api_request_id="id")
 
 

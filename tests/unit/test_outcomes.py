@@ -18,7 +18,9 @@ from resolver.pages import TEXTS
 from resolver.registration import Registration
 
 ROOT = Path(__file__).parents[2]
-ERRORS = {error for error in vars(errors).values() if isinstance(error, type)} - {RegistrationError}
+ERRORS: set[type[RegistrationError]] = {
+    error for error in vars(errors).values() if isinstance(error, type) and issubclass(error, RegistrationError)
+} - {RegistrationError}
 SUCCESSES = {"registered": 303, "registered_again": 303, "claimed": 200}
 
 
@@ -71,6 +73,6 @@ def test_a_buyers_fields_are_the_attributes_of_a_registration() -> None:
     assert sorted(BUYER_FIELDS) == sorted(Registration.__annotations__)
 
 
-@pytest.mark.parametrize("error", sorted(ERRORS, key=lambda error: error.__name__))
+@pytest.mark.parametrize("error", sorted(ERRORS, key=str))
 def test_an_error_carries_its_reason(error: type[RegistrationError]) -> None:
     assert (error("Reason").reason, str(error("Reason")), error().reason) == ("Reason", "Reason", None)

@@ -17,7 +17,8 @@ def limits(config: Any) -> tuple[float, float, int, str]:
 def longest(config: Any) -> float:
     connect, read, attempts, _ = limits(config)
     # The SDK waits up to 1, 2, 4 … seconds between two attempts.
-    return attempts * (connect + read) + sum(2**retry for retry in range(attempts - 1))
+    waits = sum(2.0**retry for retry in range(attempts - 1))
+    return attempts * (connect + read) + waits
 
 
 @pytest.mark.parametrize(
