@@ -46,5 +46,5 @@ def test_dynamodb_does_what_every_store_does(store: DeletableDynamoDB, case: Cas
 def test_dynamodb_and_the_fake_give_the_same_result_for_any_calls(store: DeletableDynamoDB) -> None:
     fake = FakeStore()
 
-    for number, call in enumerate(random_calls(seed=20160114, count=300)):
+    for number, call in enumerate(random_calls(seed=20160114, count=200)):
         assert call(store) == call(fake), f"call {number}: {call}"
