@@ -6,6 +6,7 @@ Collaborators are passed in; nothing here knows of HTTP, AWS or the environment.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -132,7 +133,7 @@ class Registrar:
         # The claim record goes first: if the second write fails, what is left over is a record whose code nobody was
         # given, not a registration that the buyer was told nothing of.
         with line.timed("write_claim"):
-            self._store.write_claim(_sha256(code), customer, expires_at=int((now + self._claim_ttl).timestamp()))
+            self._store.write_claim(_sha256(code), customer, expires_at=math.ceil((now + self._claim_ttl).timestamp()))
         with line.timed("write_registration"):
             created = self._store.write_registration(customer, at=now.isoformat(timespec="microseconds"))
         line.outcome = "registered" if created else "registered_again"

@@ -19,6 +19,12 @@ for name in ("botocore", "urllib3", "resolver"):
     logging.getLogger(name).setLevel(logging.DEBUG)
 if "--let-debug-through" in sys.argv:
     logging.disable(logging.NOTSET)
+    logging.getLogger("botocore").propagate = True
+
+
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return 29_000
 
 
 class Everything(logging.Formatter):
@@ -32,7 +38,7 @@ for log_handler in logging.getLogger().handlers:
 for event in sys.stdin:
     response = None
     try:
-        response = handler(json.loads(event), None)
+        response = handler(json.loads(event), Context())
     except Exception:  # noqa: BLE001 - as the runtime does: whatever it is, it is printed
         traceback.print_exc()
     print(json.dumps(response), flush=True)  # noqa: T201 - the way back to the test
