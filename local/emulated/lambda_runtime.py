@@ -71,7 +71,7 @@ class LambdaRuntime:
         self._environment = environment
         self._timeout = timeout
         self._printed = printed
-        self._server = _Server()
+        self._server = _Server(timeout)
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -157,8 +157,9 @@ class _Result:
 
 
 class _Server(LoopbackServer):
-    def __init__(self) -> None:
+    def __init__(self, timeout: float) -> None:
         super().__init__(_Connection)
+        self.seconds = timeout
         self.events: queue.Queue[bytes | None] = queue.Queue()
         self.results: queue.Queue[_Result] = queue.Queue()
         self.delivered = 0.0
@@ -181,7 +182,7 @@ class _Connection(BaseHTTPRequestHandler):
             self._lambda.events.put(None)
             self.close_connection = True
             return
-        deadline = int((time.time() + 60) * 1000)
+        deadline = int((time.time() + self._lambda.seconds) * 1000)
         self._lambda.delivered = time.perf_counter()
         self._send(
             200,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ import pytest
 from local.emulated.api_events import JSON_CALLER, form_event, json_event
 from resolver.composition import compose
 from sdk.deadline import Deadline, DeadlineExceededError
+from tests.functional.conftest import LANDING_PAGE, PRODUCT_CODE, REGION
 from tests.functional.raw_service import Raw, RawService
+from tests.functional.test_secrets import running
 from tests.functional.test_unusable_responses import CODE, USUAL
 
 if TYPE_CHECKING:
@@ -44,6 +47,25 @@ def resolver(
     monkeypatch.setenv("AWS_ENDPOINT_URL", service.endpoint_url)
     role = dataclasses.replace(settings, seller_role_arn="arn:aws:iam::444455556666:role/r")
     return compose(role, models=models, deadline=deadline)
+
+
+@pytest.fixture
+def environment(asset: Path, service: RawService) -> dict[str, str]:
+    return {
+        "PATH": os.defpath,
+        "PYTHONPATH": str(asset),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": service.endpoint_url,
+        "PRODUCTS": json.dumps({PRODUCT_CODE: LANDING_PAGE}),
+        "REGISTRATIONS_TABLE": "registrations",
+        "CLAIMS_TABLE": "claims",
+        "CLAIM_TTL_SECONDS": "600",
+        "MARKETPLACE_REGION": "us-east-1",
+        "SELLER_ROLE_ARN": "arn:aws:iam::444455556666:role/r",
+    }
 
 
 def line(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
@@ -158,3 +180,35 @@ def test_the_deadline_gets_past_what_catches_every_exception(deadline: Deadline)
     deadline.set(0.05)
     with pytest.raises(DeadlineExceededError), deadline.bound():
         careless()
+
+
+def test_the_function_takes_the_deadline_from_lambda(
+    service: RawService, environment: dict[str, str], tmp_path: Path
+) -> None:
+    service.always("ResolveCustomer", dripping(USUAL["ResolveCustomer"]))
+
+    with running(tmp_path / "log", environment, "--remaining=1600") as function:
+        start = time.monotonic()
+        response = function(form_event({"x-amzn-marketplace-token": "token"}))
+
+    assert response
+    assert response["statusCode"] == 503
+    # A second of the remaining time is kept for the response.
+    assert time.monotonic() - start < 1.6
+    assert "DeadlineExceededError" in function.printed()
+
+
+def test_the_sdk_prints_nothing_that_aws_sent(service: RawService, environment: dict[str, str], tmp_path: Path) -> None:
+    refused = Raw(
+        status=403,
+        body=b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>secret-1</Message></Error></ErrorResponse>",
+    )
+    malformed = Raw(body=b"[]", headers=(("no header\r\nsecret-2", "secret-3"),))
+    with running(tmp_path / "log", environment) as function:
+        service.queue("AssumeRole", refused)
+        service.queue("AssumeRole", malformed)
+        responses = [function(form_event({"x-amzn-marketplace-token": "token"})) for _ in range(2)]
+
+    assert [response and response["statusCode"] for response in responses] == [500, 303]
+    assert "'outcome': 'registered_again'" in function.printed()
+    assert "secret" not in function.printed()
