@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.emulated.api_events import JSON_CALLER, form_event, json_event
+from local.product import PRODUCT_CODE
 from resolver.composition import compose
 from sdk.deadline import Deadline, DeadlineExceededError
-from tests.functional.conftest import LANDING_PAGE, PRODUCT_CODE, REGION
+from tests.functional.conftest import LANDING_PAGE, REGION
 from tests.functional.raw_service import Raw, RawService
 from tests.functional.test_secrets import running
 from tests.functional.test_unusable_responses import CODE, USUAL
