@@ -49,8 +49,9 @@ class FakeStore:
         self._fail("write_registration")
         before = self.registrations.get(_key(customer))
         registered_at = before["RegisteredAt"] if before else at
+        kept = {name: value for name, value in (before or {}).items() if name != "OfferType"}
         self.registrations[_key(customer)] = cast(
-            "Registration", {**(before or {}), **customer, "RegisteredAt": registered_at, "LastRegisteredAt": at}
+            "Registration", {**kept, **customer, "RegisteredAt": registered_at, "LastRegisteredAt": at}
         )
         return registered_at == at
 

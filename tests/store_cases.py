@@ -77,6 +77,15 @@ def registering_again_keeps_the_first_time_and_adds_what_is_new(store: Deletable
 
 
 @case
+def a_purchase_after_a_free_trial_is_no_trial(store: DeletableStore) -> None:
+    store.write_registration({**CUSTOMER, "OfferType": "free-trial"}, at=FIRST)
+
+    registered(store)
+
+    assert "OfferType" not in (store.read_claim("hash", now=999) or {"OfferType": "not registered"})
+
+
+@case
 def registering_again_keeps_what_is_no_longer_given(store: DeletableStore) -> None:
     registered(store)
 
@@ -178,7 +187,11 @@ def random_calls(seed: int, count: int) -> Iterator[methodcaller]:
     """
     chance = random.Random(seed)
     for _ in range(count):
-        code_hash, customer, now = chance.choice("xyz"), chance.choice([CUSTOMER, LEGACY]), chance.randrange(5)
+        code_hash, customer, now = (
+            chance.choice("xyz"),
+            chance.choice([CUSTOMER, {**CUSTOMER, "OfferType": "free-trial"}, LEGACY]),
+            chance.randrange(5),
+        )
         yield chance.choice(
             [
                 methodcaller("write_claim", code_hash, customer, expires_at=now),

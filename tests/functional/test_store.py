@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from resolver.store import DynamoDBStore
+from sdk.deadline import Deadline
 from tests.fakes import FakeStore
 from tests.store_cases import CASES, random_calls
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 class DeletableDynamoDB(DynamoDBStore):
     def __init__(self, tables: Tables) -> None:
-        super().__init__(tables.client, registrations_table=tables.registrations, claims_table=tables.claims)
+        super().__init__(
+            tables.client, registrations_table=tables.registrations, claims_table=tables.claims, deadline=Deadline()
+        )
         self._tables = tables
 
     def delete_registration(self, customer: Customer) -> None:

@@ -172,7 +172,7 @@ def test_each_service_is_tried_as_often_as_its_time_limits_say(aws: FakeAws, ser
         (400, "AccessDeniedException", "marketplace_refused"),
         (499, "InternalServiceErrorException", "marketplace_refused"),
         (500, "InternalServiceErrorException", "marketplace_unavailable"),
-        (500, "ThrottlingException", "marketplace_unavailable"),
+        (500, "ThrottlingException", "marketplace_throttled"),
     ],
 )
 def test_an_error_of_marketplace_is_logged_by_its_error_code(
@@ -206,7 +206,7 @@ def test_a_truncated_response_is_no_response(aws: FakeAws, caplog: pytest.LogCap
     ):
         assert response["statusCode"] == 503
 
-    assert {vars(record)["reason"] for record in caplog.records} == {"ResponseParserError"}
+    assert {vars(record)["reason"] for record in caplog.records} == {"UnusableResponseError"}
 
 
 def test_a_failed_call_says_why() -> None:
