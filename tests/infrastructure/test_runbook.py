@@ -108,7 +108,8 @@ def test_every_alarm_has_a_section_with_every_part(name: str) -> None:
 
 
 def test_no_section_is_about_an_unknown_alarm() -> None:
-    named = [name for heading in headings()[2:] for name in heading.split(", ")]
+    general = {"Before anything else", "Contacting a buyer", "Reasons", "Defaults"}
+    named = [name for heading in headings() if heading not in general for name in heading.split(", ")]
 
     assert sorted(named) == sorted(SIGNALS)
 
