@@ -246,7 +246,7 @@ def _sign_up_form(registration: Mapping[str, str]) -> str:
 <input id="email" name="email" type="email" autocomplete="email" required aria-describedby="ready">
 <button type="submit">Create account</button>
 </form>
-<p id="ready">Your access is ready as soon as you have signed up.</p>"""
+<p id="ready">Your access is ready when AWS Marketplace has confirmed your subscription; you then get an email.</p>"""
 
 
 def _document(heading: str, content: str) -> str:

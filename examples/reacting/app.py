@@ -1,4 +1,7 @@
-"""Publishes every new buyer to a topic, using the stream of the registrations table.
+"""Tells your team of every new registration, through the stream of the registrations table.
+
+To greet the buyer or to help with the setup, not to grant access: a registration is not a subscription, and AWS asks
+sellers to wait for the License Updated event (docs/claiming.md, "When to grant access").
 
 An item also changes when its buyer registers again or when other code writes to it; a license event may even have
 created it before its buyer came. A buyer is new if ``RegisteredAt`` is in the new image and not in the old one;

@@ -412,6 +412,7 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "README.md#marketplace-registration": synth_script,
     "docs/claiming.md#the-permission": synth_snippet,
     "docs/claiming.md#the-permission 2": synth_snippet,
+    "docs/claiming.md#when-to-grant-access": synth_snippet,
     "docs/claiming.md#the-call-in-python": is_the_backend,
     "docs/claiming.md#the-call-in-python 2": needs_backend,
     "docs/claiming.md#retries": needs_backend,

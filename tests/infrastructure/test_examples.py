@@ -250,7 +250,11 @@ def test_the_reactor_publishes_each_new_buyer() -> None:
 
     react([{"dynamodb": {"NewImage": REGISTERED}}] * 2, publish=messages.append)
 
-    assert messages == ["AWS account 111122223333 registered for a290sds6en72spp3ph4q890es"] * 2
+    message = (
+        "AWS account 111122223333 registered for a290sds6en72spp3ph4q890es. "
+        "Do not grant access before its License Updated event."
+    )
+    assert messages == [message] * 2
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ def test_a_query_takes_the_hours(shell: Shell, argument: str, hours: int) -> Non
     assert abs(int(started["--end-time"]) - time.time()) < 60
 
 
-@pytest.mark.parametrize("status", ["Failed", "Cancelled", "Timeout", "Unknown"])
+@pytest.mark.parametrize("status", ["Failed", "Timeout", "Unknown"])
 def test_a_query_that_failed_is_not_an_empty_result(shell: Shell, status: str) -> None:
     shell.state["statuses"] = ["Running", status]
 
@@ -290,7 +290,7 @@ CALLS = {
 COMMON = {"AccessDeniedException", "ValidationException", "UnrecognizedClientException", "InternalFailure"}
 
 
-def modelled() -> Iterator[str]:
+def modeled() -> Iterator[str]:
     session = Session()
     for service, operations in CALLS.items():
         model = session.get_service_model(service)
@@ -334,7 +334,7 @@ RAISED = {
 }
 
 
-@pytest.mark.parametrize("reasons", [modelled, network_errors, retried, own, lambda: COMMON])
+@pytest.mark.parametrize("reasons", [modeled, network_errors, retried, own, lambda: COMMON])
 def test_the_runbook_lists_every_reason(reasons: Callable[[], Any]) -> None:
     (table,) = re.findall(r"^## Reasons\n(.+?)^## ", RUNBOOK, re.MULTILINE | re.DOTALL)
     listed = {

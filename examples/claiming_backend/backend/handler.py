@@ -95,8 +95,11 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, object]:  # 
         return _response(HTTPStatus.NOT_FOUND, "Go back to AWS Marketplace and press “Set up your account” again.")
     except ClaimUnavailableError:
         return _response(HTTPStatus.SERVICE_UNAVAILABLE, "Please try again in a few seconds.")
-    # Here the product creates the buyer's account, for this license. The browser need not know more.
-    return _response(HTTPStatus.OK, f"Welcome, AWS account {registration['CustomerAWSAccountId']}.")
+    # Here the product makes the buyer's account, for this license, and without access before the License Updated event.
+    account = registration["CustomerAWSAccountId"]
+    return _response(
+        HTTPStatus.OK, f"Welcome, AWS account {account}. AWS Marketplace will soon confirm your subscription."
+    )
 
 
 def _response(status: HTTPStatus, message: str) -> dict[str, object]:

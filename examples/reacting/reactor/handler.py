@@ -1,4 +1,4 @@
-"""Publishes new buyers to a topic; the event source's filter passes no other records."""
+"""Tells a topic of new registrations; the event source's filter lets nothing else through."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def react(records: Iterable[Mapping[str, Any]], *, publish: Callable[[str], object]) -> None:
-    """Publish each new buyer.
+    """Report each new registration. It is no reason to grant access: License Updated is, an event of EventBridge.
 
     A stream delivers at least once: after a failure, the records before it are delivered again.
 
@@ -22,11 +22,14 @@ def react(records: Iterable[Mapping[str, Any]], *, publish: Callable[[str], obje
     """
     for record in records:
         buyer = record["dynamodb"]["NewImage"]
-        publish(f"AWS account {buyer['CustomerAWSAccountId']['S']} registered for {buyer['ProductCode']['S']}")
+        account, product = buyer["CustomerAWSAccountId"]["S"], buyer["ProductCode"]["S"]
+        publish(
+            f"AWS account {account} registered for {product}. Do not grant access before its License Updated event."
+        )
 
 
-def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001 - Lambda passes both
-    """Publish each new buyer to the topic.
+def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001 - Lambda gives both
+    """Report each new registration to the topic.
 
     Args:
         event: records of the table's stream.
