@@ -40,7 +40,7 @@ SHELL = blocks(RUNBOOK, "sh")
 FUNCTIONS = SHELL[0]
 NAMES = set(re.findall(r"\b([A-Z_]+)=''", FUNCTIONS))
 
-# Answers as the CLI does, from a file with the stack and the statuses of a query; notes every command.
+# Responds as the CLI does, from a file with the stack and the statuses of a query; notes every command.
 AWS = f"""#!{sys.executable}
 import json, re, sys
 from pathlib import Path
