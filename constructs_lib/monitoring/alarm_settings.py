@@ -15,9 +15,10 @@ class AlarmSettings:
 
     Attributes:
         threshold: a period breaches at or above this value; milliseconds for ``ResolverSlow``, otherwise a count.
-        period: the time over which the metric is aggregated.
-        evaluation_periods: how many of the latest periods are evaluated.
-        datapoints_to_alarm: how many of those must breach.
+        period: the time over which the metric is aggregated: whole minutes, or 10 or 30 seconds.
+        evaluation_periods: how many of the latest periods are evaluated: together at most seven days, or one day for a
+            period below an hour.
+        datapoints_to_alarm: how many of those must breach; where the default says nothing else, all of them.
     """
 
     threshold: float | None = None

@@ -20,7 +20,7 @@ from constructs_lib._parameters import (
 )
 from constructs_lib.functions._lambda_function import LambdaFunction
 from constructs_lib.functions._log_encryption import allow_logs_to_use
-from constructs_lib.monitoring._alarms import make_alarms
+from constructs_lib.monitoring._alarms import make_alarms, validate_alarm_settings
 from constructs_lib.monitoring._log_metrics import LogMetrics
 from constructs_lib.registration._api import add_routes, make_api
 from constructs_lib.registration._metrics import RegistrationMetrics
@@ -121,6 +121,7 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         validate_url("support_url:", support_url, "https", "mailto")
         validate_url("login_url:", login_url, "https", "mailto")
         validate_alarm_names(alarm_settings or {}, SIGNALS)
+        validate_alarm_settings(alarm_settings or {}, SIGNALS)
         validate_throttle(throttle)
         validate_encryption_key(encryption_key, stack.region)
         validate_removal_policy(removal_policy)
