@@ -67,7 +67,7 @@ def _rows() -> Iterator[dict[str, str]]:
         }
 
 
-PALETTE = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#e377c2")
+PALETTE = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f")
 RED, GREEN, INK, FAINT = "#d62728", "#1d8102", "#16191f", "#687078"
 
 
@@ -209,7 +209,9 @@ def _series(name: str, options: Mapping[str, Any]) -> list[float]:
         return list(_times(name, options["stat"]))
     wide = options.get("period", STEP_SECONDS) // STEP_SECONDS
     counts = _counts(name)
-    return [float(sum(counts[at : at + wide])) for at in range(0, STEPS, wide)]
+    values = [float(sum(counts[at : at + wide])) for at in range(0, STEPS, wide)]
+    # A period of a day or longer is a level line.
+    return values if len(values) > 1 else values * 2
 
 
 def _counts(name: str) -> list[int]:
@@ -218,6 +220,8 @@ def _counts(name: str) -> list[int]:
         # All buyers but two, who close the page, claim within the same five minutes.
         lost = iter((True, True))
         return [count - (count > 1 and next(lost, False)) for count in _counts("Registrations")]
+    if name == "CodesUnclaimed":
+        return [issued - claimed for issued, claimed in zip(_counts("Registrations"), _counts("Claims"), strict=True)]
     counts = [0] * STEPS
     dice = random.Random(name)  # noqa: S311
     for _ in range(A_DAY.get(name, 0)):

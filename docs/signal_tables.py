@@ -48,8 +48,8 @@ def _row(name: AlarmName, alarm: cloudwatch.Alarm) -> tuple[str, ...]:
     if metric.statistic == _PERCENTILE:
         text += f", {_PERCENTILE}, milliseconds"
     text += ", from the logs" if Token.is_unresolved(metric.namespace) else f", {metric.namespace}"
-    # Alarms are evaluated over one period by default.
-    return (name, text, f"{signal.threshold:g}", f"{signal.minutes} minutes", "1 of 1", signal.reason)
+    breaching = f"{signal.datapoints_to_alarm or signal.evaluation_periods} of {signal.evaluation_periods}"
+    return (name, text, f"{signal.threshold:g}", metric.period.to_human_string(), breaching, signal.reason)
 
 
 def watched() -> str:

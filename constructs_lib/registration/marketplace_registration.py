@@ -24,7 +24,7 @@ from constructs_lib.monitoring._alarms import make_alarms, validate_alarm_settin
 from constructs_lib.monitoring._log_metrics import LogMetrics
 from constructs_lib.registration._api import add_routes, make_api
 from constructs_lib.registration._metrics import RegistrationMetrics
-from constructs_lib.registration._outcomes import COUNTS, TIMES
+from constructs_lib.registration._outcomes import CODES_UNCLAIMED, COUNTS, TIMES
 from constructs_lib.registration._parameters import (
     validate_claim_ttl,
     validate_products,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 # API Gateway writes the status into its log as a string.
 _TOO_MANY_REQUESTS = "429"
+_FORBIDDEN = "403"
 
 
 @jsii.implements(iam.IGrantable)
@@ -189,6 +190,18 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
             "ApiThrottled",
             self._access_log_group,
             logs.FilterPattern.string_value("$.status", "=", _TOO_MANY_REQUESTS),
+        )
+        # Denied before it reaches the resolver. A buyer's 403 at /register is ProductsRefused.
+        self._log_metrics.add(
+            "ClaimsDenied",
+            self._access_log_group,
+            logs.FilterPattern.all(
+                logs.FilterPattern.string_value("$.routeKey", "=", "POST /claim"),
+                logs.FilterPattern.string_value("$.status", "=", _FORBIDDEN),
+            ),
+        )
+        self._log_metrics.add_difference(
+            CODES_UNCLAIMED, self._log_group, plus=COUNTS["Registrations"], minus=COUNTS["Claims"]
         )
         self._alarms = make_alarms(self, signals=SIGNALS, actions=alarm_actions, settings=alarm_settings or {})
 

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 # An hour's bar is tall enough to be seen at a few registrations a day, and a day still has a shape.
 _HOUR = Duration.hours(1)
 
-_GRAPHS_PER_ROW = 3
+_WATCHED_ROWS = (
+    (Graph.API, Graph.MARKETPLACE, Graph.REJECTED),
+    (Graph.CLAIMS, Graph.STORE),
+    (Graph.TABLE_THROTTLES, Graph.TABLE_ERRORS),
+)
 
 _LAST_FAILURES = (
     # An unhandled error has no outcome: the runtime logs the exception's type.
@@ -72,9 +76,8 @@ class RegistrationDashboard(Construct):
         self.dashboard.add_widgets(self._numbers())
         self.dashboard.add_widgets(self._posts(), self._codes())
         self.dashboard.add_widgets(*self._times())
-        watched = [self._watched(title) for title in Graph if title is not Graph.TIME]
-        for first in range(0, len(watched), _GRAPHS_PER_ROW):
-            self.dashboard.add_widgets(*watched[first : first + _GRAPHS_PER_ROW])
+        for row in _WATCHED_ROWS:
+            self.dashboard.add_widgets(*(self._watched(title, width=FULL_WIDTH // len(row)) for title in row))
         LostBuyersQuery(self, "LostBuyers", log_group=registration.log_group)
         self.dashboard.add_widgets(
             self._query("Last failures", *_LAST_FAILURES),
@@ -92,6 +95,7 @@ class RegistrationDashboard(Construct):
                 registration.metric_products_refused(label="Rejected: product"),
                 registration.metric_bad_requests(label="Rejected: unreadable"),
                 registration.metric_claims_refused(label="Rejected: code"),
+                registration.metric_codes_unclaimed(label="Not claimed"),
             ],
             set_period_to_time_range=True,
             full_precision=True,
@@ -157,18 +161,18 @@ class RegistrationDashboard(Construct):
                     registration.alarms,
                 ),
                 unit="ms",
-                width=FULL_WIDTH // _GRAPHS_PER_ROW,
+                width=FULL_WIDTH // len(parts),
             )
             for title, metric in parts
         ]
 
-    def _watched(self, title: Graph) -> cloudwatch.IWidget:
+    def _watched(self, title: Graph, *, width: int) -> cloudwatch.IWidget:
         return signal_graph(
             title,
             watched=self._registration,
             signals=SIGNALS,
             alarms=self._registration.alarms,
-            width=FULL_WIDTH // _GRAPHS_PER_ROW,
+            width=width,
         )
 
     def _query(self, title: str, *commands: str) -> cloudwatch.IWidget:

@@ -17,29 +17,31 @@ if TYPE_CHECKING:
     Record = Mapping[str, Any]
     Template = Mapping[str, Any]
 
-_TERM = re.compile(r'\$\.(?P<field>\w+) = (?:"(?P<value>\w+)"|(?P<any>\*|"\*"))')
+_TERM = re.compile(r'\$\.(?P<field>\w+) = (?:"(?P<value>[\w /]+)"|(?P<any>\*|"\*"))')
 _EVERY_TERM = re.compile(r"\((.+?)\)")
+_JOINED: Mapping[str, Callable[[Iterable[bool]], bool]] = {" || ": any, " && ": all}
 
 
 def matcher(pattern: str) -> Callable[[Record], bool]:
     """Return a predicate of JSON log events for a filter pattern.
 
-    The supported patterns are ``{ $.a = "x" }``, ``{ ($.a = "x") || ($.a = "y") }`` and ``{ $.a = * }``; in the last
-    one, the CDK quotes the asterisk.
+    The supported patterns are ``{ $.a = "x" }``, ``{ ($.a = "x") || ($.a = "y") }``, the same with ``&&``, and
+    ``{ $.a = * }``; in the last one, the CDK quotes the asterisk.
     """
     if not (pattern.startswith("{ ") and pattern.endswith(" }")):
         raise NotImplementedError(pattern)
     inside = pattern[2:-2]
-    # Either a single term, or alternatives in parentheses and nothing between them but `||`.
-    alternatives = [inside] if not inside.startswith("(") else _EVERY_TERM.findall(inside)
-    if inside.startswith("(") and inside != " || ".join(f"({term})" for term in alternatives):
+    # Either a single term, or terms in parentheses and nothing between them but one operator.
+    written = [inside] if not inside.startswith("(") else _EVERY_TERM.findall(inside)
+    joined = " && " if " && " in inside else " || "
+    if inside.startswith("(") and inside != joined.join(f"({term})" for term in written):
         raise NotImplementedError(pattern)
-    terms = [_TERM.fullmatch(term) for term in alternatives]
+    terms = [_TERM.fullmatch(term) for term in written]
     if not all(terms):
         raise NotImplementedError(pattern)
 
     def matches(record: Record) -> bool:
-        return any(
+        return _JOINED[joined](
             term["field"] in record and (bool(term["any"]) or record[term["field"]] == term["value"])
             for term in terms
             if term
@@ -147,9 +149,11 @@ class CloudWatch:
         return {logical_id for logical_id, alarm in self.alarms.items() if self._fires(alarm)}
 
     def _fires(self, alarm: Alarm) -> bool:
+        # The periods slide with the evaluation, which is CloudWatch's default: the latest ends now. How often AWS
+        # evaluates (each minute; hourly if all periods together are longer than a day) only delays what is seen here.
         periods: dict[int, list[float]] = defaultdict(list)
         for at, value in self._values[alarm.metric]:
-            periods[int((self._now // alarm.period) - (at // alarm.period))].append(value)
+            periods[int((self._now - at) // alarm.period)].append(value)
         breaching = [
             alarm.aggregate(periods[ago]) >= alarm.threshold for ago in periods if ago < alarm.evaluation_periods
         ]
@@ -170,7 +174,8 @@ class CloudWatch:
         # Alarms with other properties are not emulated.
         assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
         assert properties["TreatMissingData"] == "notBreaching"
-        assert properties.keys().isdisjoint({"Metrics", "ThresholdMetricId", "EvaluateLowSampleCountPercentile"})
+        unknown = {"EvaluateLowSampleCountPercentile", "EvaluationWindow", "Metrics", "ThresholdMetricId"}
+        assert properties.keys().isdisjoint(unknown)
         assert properties.get("ActionsEnabled", True)
         return Alarm(
             metric=Metric(

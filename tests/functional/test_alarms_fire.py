@@ -40,6 +40,8 @@ READS = {"GetItem"}
 
 LONGER_THAN_THE_SDK_WAITS = 20
 
+DAY_SECONDS = 24 * 60 * 60
+
 
 class Deployed:
     """A stack's template, with names for what its function uses."""
@@ -101,12 +103,13 @@ class World:
         self.cloudwatch.put("AWS/Lambda", "Duration", invocation.milliseconds, FunctionName="resolver")
         if invocation.error:
             self.cloudwatch.put("AWS/Lambda", "Errors", FunctionName="resolver")
-        self.answer(invocation.response["statusCode"] if invocation.response else 500)
+        self.answer(invocation.response["statusCode"] if invocation.response else 500, event["routeKey"])
         return invocation
 
-    def answer(self, status: int) -> None:
+    def answer(self, status: int, route: str) -> None:
         """Do what the gateway does when it answers."""
         line = self.deployed.access_log_format.replace("$context.status", str(status))
+        line = line.replace("$context.routeKey", route)
         self.cloudwatch.log(self.deployed.access_log_group, line)
         if status >= 500:
             self.cloudwatch.put("AWS/ApiGateway", "5xx", ApiId="api")
@@ -134,10 +137,11 @@ class World:
         before = self.dynamodb.injected[fault]
         code = self.code() if operation in READS or (operation, table) == ("UpdateItem", "claims") else None
         self.dynamodb.inject(fault, times=times, operation=operation, table=table)
+        # A buyer who gets through is claimed, so that nothing but the fault is watched.
+        if code is None and "registration_code=" in (landing := self.register()):
+            code = parse_qs(urlsplit(landing).query)["registration_code"][0]
         if code:
             self.claim(code)
-        else:
-            self.register()
         met = self.dynamodb.injected[fault] - before
         assert met == times
         for _ in range(met):
@@ -301,6 +305,14 @@ def meets(fault: Fault, operation: str, table: str) -> Callable[[World], None]:
     return meet
 
 
+def code_is_not_claimed(world: World) -> None:
+    assert world.register().startswith("303")
+
+
+def code_is_unknown(world: World) -> None:
+    assert world.claim("A" * 43) == 404
+
+
 class Case(NamedTuple):
     alarm: AlarmName
     fault: Callable[[World], None]
@@ -313,6 +325,9 @@ CASES = [
     Case("ApiServerErrors", marketplace_denies, frozenset({"MarketplaceRefused"})),
     Case("ApiServerErrors", event_is_not_foreseen, frozenset({"ResolverErrors"})),
     Case("ApiServerErrors", store_denies, frozenset({"StoreUnavailable"})),
+    Case("RecurringServerErrors", marketplace_fails),
+    Case("RecurringServerErrors", marketplace_hangs_up),
+    Case("RecurringServerErrors", event_is_not_foreseen, frozenset({"ResolverErrors"})),
     Case("ResolverErrors", event_is_not_foreseen),
     Case("MarketplaceThrottled", marketplace_throttles),
     Case("MarketplaceUnavailable", marketplace_fails, frozenset({"ApiServerErrors"})),
@@ -326,6 +341,8 @@ CASES = [
     Case("TokensRefused", token_is_forged),
     Case("TokensRefused", token_is_expired),
     Case("ProductsRefused", product_is_not_sold_here),
+    Case("ClaimsRefused", code_is_unknown),
+    Case("CodesUnclaimed", code_is_not_claimed),
     Case("RegistrationsReadThrottled", meets(Fault.THROUGHPUT_EXCEEDED, "GetItem", "registrations")),
     Case("RegistrationsWriteThrottled", meets(Fault.THROUGHPUT_EXCEEDED, "UpdateItem", "registrations")),
     Case("ClaimsReadThrottled", meets(Fault.THROUGHPUT_EXCEEDED, "GetItem", "claims")),
@@ -340,14 +357,22 @@ CASES = [
 
 
 def api_turns_away(world: World) -> None:
-    world.answer(429)
+    world.answer(429, "POST /register")
+
+
+def api_denies_a_claim(world: World) -> None:
+    world.answer(403, "POST /claim")
 
 
 def lambda_turns_away(world: World) -> None:
     world.cloudwatch.put("AWS/Lambda", "Throttles", FunctionName="resolver")
 
 
-NOT_THE_FUNCTIONS = [Case("ApiThrottled", api_turns_away), Case("ResolverThrottles", lambda_turns_away)]
+NOT_THE_FUNCTIONS = [
+    Case("ApiThrottled", api_turns_away),
+    Case("ClaimsDenied", api_denies_a_claim),
+    Case("ResolverThrottles", lambda_turns_away),
+]
 
 
 def names(cases: list[Case]) -> list[str]:
@@ -360,14 +385,18 @@ def assert_fires_on_its_threshold(world: World, case: Case) -> None:
         for logical_id, name in world.deployed.alarm_names.items()
         if name == case.alarm
     )
-    needed = int(alarm.threshold)
-    assert needed == alarm.threshold
+    # Of those that count by the period, a period breaches with one fault.
+    periods = alarm.datapoints_to_alarm
+    assert alarm.threshold == 1 or periods == 1
+    needed = int(alarm.threshold) * periods
+    assert needed == alarm.threshold * periods
+    # As far apart as they can be and still all be in one period, or in the periods that are evaluated.
+    apart = alarm.period / needed if periods == 1 else alarm.period * (alarm.evaluation_periods - 1) / (periods - 1)
 
     for _ in range(needed - 1):
         case.fault(world)
         assert case.alarm not in world.firing()
-        # As far apart as they can be and still all be in one period.
-        world.cloudwatch.advance(alarm.period / needed)
+        world.cloudwatch.advance(apart)
     case.fault(world)
 
     assert world.cloudwatch.figures(alarm.metric) == [1.0] * needed
@@ -399,6 +428,51 @@ def test_a_marketplace_that_answers_the_third_try_only_fires_the_slow_alarm_on_m
     assert world.firing() == {"ResolverSlow"}
 
 
+@pytest.mark.parametrize("fault", [marketplace_fails, marketplace_hangs_up, event_is_not_foreseen])
+def test_two_failed_buyers_a_day_apart_fire_an_alarm(world: World, fault: Callable[[World], None]) -> None:
+    fault(world)
+    world.cloudwatch.advance(DAY_SECONDS)
+    assert "RecurringServerErrors" not in world.firing()
+
+    fault(world)
+
+    assert "RecurringServerErrors" in world.firing()
+
+
+def test_a_single_failure_that_passes_notifies_nobody(world: World) -> None:
+    marketplace_fails(world)
+    for _ in range(2):
+        # The same buyer at once again.
+        world.cloudwatch.advance(60)
+        assert world.claim(world.code()) == 200
+    marketplace_fails(world)
+    fired = world.firing()
+    for _ in range(7):
+        world.cloudwatch.advance(DAY_SECONDS)
+        assert world.claim(world.code()) == 200
+        fired |= world.firing()
+
+    assert fired == set()
+
+
+def test_at_one_registration_a_day_a_backend_that_never_claims_fires_on_the_third_day(world: World) -> None:
+    fired = []
+    for _ in range(3):
+        code_is_not_claimed(world)
+        fired.append(world.firing())
+        world.cloudwatch.advance(DAY_SECONDS)
+
+    assert fired == [set(), set(), {"CodesUnclaimed"}]
+
+
+def test_a_backend_whose_claims_are_rejected_fires_like_one_that_never_claims(world: World) -> None:
+    for _ in range(3):
+        code_is_not_claimed(world)
+        code_is_unknown(world)
+
+    assert world.firing() == {"CodesUnclaimed"}
+
+
 def test_no_alarm_is_without_its_fault() -> None:
     shown = {case.alarm for case in CASES + NOT_THE_FUNCTIONS} | {"ResolverSlow"}
 
@@ -412,8 +486,11 @@ def test_every_alarm_on_a_log_is_fed_by_one_metric_filter(world: World) -> None:
         alarm.metric for alarm in world.cloudwatch.alarms.values() if not alarm.metric.namespace.startswith("AWS/")
     ]
 
+    # That of a difference is fed by two: one adds, one takes off.
+    assert {metric.name: filtered.count(metric) for metric in watched} == {
+        metric.name: 2 if metric.name == "CodesUnclaimed" else 1 for metric in watched
+    }
     assert watched
-    assert {filtered.count(metric) for metric in watched} == {1}
 
 
 def test_an_ordinary_day_fires_nothing_even_if_all_of_it_comes_at_once(world: World) -> None:
@@ -424,7 +501,9 @@ def test_an_ordinary_day_fires_nothing_even_if_all_of_it_comes_at_once(world: Wo
         token_is_expired(world)
     token_is_forged(world)
     codes = [parse_qs(urlsplit(landing).query)["registration_code"][0] for landing in landings]
-    claims = [world.claim(code) for code in codes[:10]]
+    codes += [parse_qs(urlsplit(landing).query)["registration_code"][0] for landing in repeats]
+    # All but two, who close the tab.
+    claims = [world.claim(code) for code in codes[:-1]]
     refused = world.claim(codes[0])
     page = world.send(http_event("GET /register", headers=BROWSER)).response
     # Hiccups that the SDK gets past.
@@ -433,7 +512,7 @@ def test_an_ordinary_day_fires_nothing_even_if_all_of_it_comes_at_once(world: Wo
     bad = world.send(form_event({}, **JSON_CALLER)).response
 
     assert {landing[:3] for landing in [*landings, *repeats, hiccup]} == {"303"}
-    assert (claims, refused) == ([200] * 10, 404)
+    assert (claims, refused) == ([200] * 25, 404)
     assert page
     assert bad
     assert (page["statusCode"], bad["statusCode"]) == (200, 400)
@@ -445,7 +524,7 @@ def test_an_ordinary_day_fires_nothing_even_if_all_of_it_comes_at_once(world: Wo
 
 DAY = {
     "Registrations": 27,
-    "Claims": 10,
+    "Claims": 25,
     "BadRequests": 1,
     "TokensRefused": 5,
     "ClaimsRefused": 1,
@@ -469,7 +548,8 @@ def outcome_metric(name: str) -> Metric:
         "{ $.outcome = x }",
         "{ $.status = 429 }",
         "{ $.status >= 500 }",
-        '{ ($.a = "x") && ($.b = "y") }',
+        '{ ($.a = "x") && ($.b = "y") || ($.c = "z") }',
+        '{ ($.a = "x") && $.b = "y" }',
         '{ ($.a = "x") || $.b = "y" }',
         '{ $.a.b = "x" }',
         "{ $.a IS TRUE }",
@@ -486,6 +566,7 @@ def test_a_pattern_that_would_be_misread_here_is_refused(pattern: str) -> None:
     [
         ('{ $.a = "x" }', [{"a": "x"}], [{}, {"a": "xx"}, {"b": "x"}, {"a": 1}]),
         ('{ ($.a = "x") || ($.a = "y") }', [{"a": "x"}, {"a": "y"}], [{}, {"a": "z"}]),
+        ('{ ($.a = "x") && ($.b = "y z") }', [{"a": "x", "b": "y z"}], [{}, {"a": "x"}, {"a": "x", "b": "y"}]),
         ("{ $.a = * }", [{"a": "x"}, {"a": 1.5}], [{}, {"b": 1}]),
         ('{ $.a = "*" }', [{"a": "x"}, {"a": 1.5}], [{}, {"b": 1}]),
         ('{ $.a = "429" }', [{"a": "429"}], [{"a": 429}, {"a": "4290"}]),

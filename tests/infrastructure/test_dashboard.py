@@ -69,6 +69,7 @@ def test_the_dashboard_leads_from_the_alarms_down_to_the_single_request(stack: S
         "API and resolver: errors and throttles",
         "Marketplace: errors and throttles",
         "Tokens and products rejected",
+        "Claims: denied, rejected, missing",
         "DynamoDB: failed requests",
         "Tables: throttles",
         "Tables: DynamoDB errors",
@@ -84,8 +85,8 @@ def test_every_metric_of_the_log_and_of_every_alarm_is_drawn(stack: Stack) -> No
     watched = {alarm["Properties"]["MetricName"] for alarm in alarms}
 
     assert {path[1] for path in drawn} == {*COUNTS, *TIMES} | watched
-    # A table's metrics differ in their dimensions only.
-    assert len(drawn) == len(SIGNALS) + len({*COUNTS, *TIMES} - watched)
+    # A table's metrics differ in their dimensions only; two alarms watch one metric.
+    assert len(drawn) == len(SIGNALS) - 1 + len({*COUNTS, *TIMES} - watched)
 
 
 def test_every_alarms_metric_is_drawn_against_its_threshold(stack: Stack) -> None:
@@ -133,9 +134,9 @@ def test_a_metric_is_drawn_over_its_alarms_period(stack: Stack) -> None:
 
     assert {line["value"]: line["label"] for line in graph["annotations"]["horizontal"]} == {
         7: "Alarm: API 5xx",
-        1: "Alarm: API throttled, Resolver errors, Resolver throttled",
+        1: "Alarm: 5xx per hour, API throttled, Resolver errors, Resolver throttled",
     }
-    assert [metric[-1].get("period", 300) for metric in graph["metrics"]] == [1800, 300, 300, 300]
+    assert [metric[-1].get("period", 300) for metric in graph["metrics"]] == [1800, 3600, 300, 300, 300]
     # Otherwise CloudWatch widens the periods for long time ranges.
     assert bodies(stack)[0]["periodOverride"] == "inherit"
 
@@ -214,7 +215,7 @@ def coalesce(line: Line, fields: str) -> Any:
 AGGREGATES: dict[str, Callable[[str, list[Line]], Any]] = {
     "max": lambda field, lines: max(line[field] for line in lines),
     "latest": lambda field, lines: max(lines, key=lambda line: line["@timestamp"]).get(field),
-    "count": lambda _, lines: len(lines),
+    "sum": lambda field, lines: sum(line[field] for line in lines),
 }
 
 
@@ -229,12 +230,14 @@ def run(commands: Iterable[str], lines: Iterable[Line]) -> list[Line]:
         if name == "fields" and (match := re.fullmatch(r"coalesce\((.*)\) as (\w+)", rest)):
             fields, alias = match.groups()
             found = [{**line, alias: coalesce(line, fields)} for line in found]
-        elif name == "filter" and (match := re.fullmatch(r'(\w+) = "(.*)"', rest)):
-            field, value = match.groups()
-            found = [line for line in found if line.get(field) == value]
-        elif name == "filter" and (match := re.fullmatch(r"(\w+) not in (\[.*\])", rest)):
-            field, values = match.groups()
-            found = [line for line in found if line.get(field) not in json.loads(values)]
+        elif name == "fields":
+            parts = re.findall(r'strcontains\((\w+), "(\w+)"\) as (\w+)', rest)
+            assert rest == ", ".join(f'strcontains({field}, "{part}") as {alias}' for field, part, alias in parts)
+            for field, part, alias in parts:
+                found = [{**line, alias: int(part in line.get(field, ""))} for line in found]
+        elif name == "filter":
+            conditions = [condition(text) for text in rest.split(" or ")]
+            found = [line for line in found if any(holds(line) for holds in conditions)]
         elif name == "stats":
             found = aggregate(rest, found)
         elif name == "sort" and (match := re.fullmatch(r"(\w+) desc", rest)):
@@ -244,6 +247,13 @@ def run(commands: Iterable[str], lines: Iterable[Line]) -> list[Line]:
         else:
             raise NotImplementedError(command)
     return found
+
+
+def condition(text: str) -> Callable[[Line], bool]:
+    match = re.fullmatch(r"(\w+) (not in|=) (.+)", text)
+    assert match
+    field, operator, value = match[1], match[2], json.loads(match[3])
+    return lambda line: line.get(field) == value if operator == "=" else line.get(field) not in value
 
 
 def aggregate(stats: str, lines: list[Line]) -> list[Line]:
@@ -278,18 +288,55 @@ claim = partial(line, message="POST /claim")
 @pytest.mark.parametrize(
     ("lines", "lost"),
     [
-        pytest.param([line(1, "registered", ACCOUNT)], [], id="registered"),
-        pytest.param([line(1, "store_unavailable", ACCOUNT)], ["111122223333"], id="failed"),
+        pytest.param([line(1, "registered", ACCOUNT), claim(2, "claimed", ACCOUNT)], [], id="claimed"),
+        pytest.param([line(1, "registered", ACCOUNT)], ["111122223333"], id="registered and never claimed"),
         pytest.param(
-            [line(1, "store_unavailable", ACCOUNT), line(2, "registered", ACCOUNT)], [], id="failed and came back"
+            [line(1, "registered", ACCOUNT), claim(2, "claim_refused", UNKNOWN)],
+            ["111122223333"],
+            id="registered and claimed too late",
         ),
         pytest.param(
-            [line(1, "store_unavailable", WITHOUT_LICENSE), line(2, "registered_again", WITHOUT_LICENSE)],
+            [line(1, "registered", ACCOUNT), claim(2, "claimed", ACCOUNT), line(3, "registered_again", ACCOUNT)],
+            [],
+            id="registered again after the claim",
+        ),
+        pytest.param(
+            [line(1, "registered", ACCOUNT), line(2, "registered_again", ACCOUNT), claim(3, "claimed", ACCOUNT)],
+            [],
+            id="pressed twice and claimed once",
+        ),
+        pytest.param(
+            [line(1, "registered", ACCOUNT), line(2, "registered", OTHER_LICENSE), claim(3, "claimed", OTHER_LICENSE)],
+            ["111122223333"],
+            id="claimed for another purchase only",
+        ),
+        pytest.param([claim(1, "claimed", ACCOUNT)], [], id="registered before the time range"),
+        pytest.param(
+            [line(1, "registered", ACCOUNT), claim(2, "claimed", ACCOUNT), line(3, "store_unavailable", ACCOUNT)],
+            ["111122223333"],
+            id="failed after the claim",
+        ),
+        pytest.param([line(1, "store_unavailable", ACCOUNT)], ["111122223333"], id="failed"),
+        pytest.param(
+            [line(1, "store_unavailable", ACCOUNT), line(2, "registered", ACCOUNT), claim(3, "claimed", ACCOUNT)],
+            [],
+            id="failed and came back",
+        ),
+        pytest.param(
+            [
+                line(1, "store_unavailable", WITHOUT_LICENSE),
+                line(2, "registered_again", WITHOUT_LICENSE),
+                claim(3, "claimed", WITHOUT_LICENSE),
+            ],
             [],
             id="came back for a product without licenses",
         ),
         pytest.param(
-            [line(1, "store_unavailable", ACCOUNT), line(2, "registered", OTHER_LICENSE)],
+            [
+                line(1, "store_unavailable", ACCOUNT),
+                line(2, "registered", OTHER_LICENSE),
+                claim(3, "claimed", OTHER_LICENSE),
+            ],
             ["111122223333"],
             id="came back for another purchase only",
         ),

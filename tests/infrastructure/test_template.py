@@ -263,8 +263,14 @@ def test_two_constructs_in_one_stack_share_no_metric() -> None:
     template = Template.from_stack(stack)
 
     filters = template.find_resources("AWS::Logs::MetricFilter").values()
+    # CodesUnclaimed has two filters, one that adds and one that subtracts.
     metrics = {
-        json.dumps([(t["MetricNamespace"], t["MetricName"]) for t in f["Properties"]["MetricTransformations"]])
+        json.dumps(
+            [
+                (t["MetricNamespace"], t["MetricName"], t["MetricValue"])
+                for t in f["Properties"]["MetricTransformations"]
+            ]
+        )
         for f in filters
     }
     assert len(metrics) == len(filters)
@@ -273,7 +279,7 @@ def test_two_constructs_in_one_stack_share_no_metric() -> None:
 def test_metrics_take_counts_and_times_only(minimal_template: Template) -> None:
     for metric_filter in minimal_template.find_resources("AWS::Logs::MetricFilter").values():
         for transformation in metric_filter["Properties"]["MetricTransformations"]:
-            assert transformation["MetricValue"] in {"1", "$.resolve_customer_ms", "$.write_registration_ms"}
+            assert transformation["MetricValue"] in {"1", "-1", "$.resolve_customer_ms", "$.write_registration_ms"}
             assert "Dimensions" not in transformation
 
 
