@@ -57,14 +57,10 @@ def watched() -> str:
     by_graph = groupby(sorted(SIGNALS.items(), key=lambda item: _order(item[1].graph)), key=lambda item: item[1].graph)
     rows = [("on the dashboard", "alarms"), ("---", "---")]
     for graph, signals in by_graph:
-        links = (f"[{name}](docs/runbook.md#{_anchor(signal.runbook)})" for name, signal in signals)
+        links = (f"[{name}](docs/runbook.md#{signal.anchor})" for name, signal in signals)
         rows.append((graph, ", ".join(links)))
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def _order(graph: str) -> int:
     return list(dict.fromkeys(signal.graph for signal in SIGNALS.values())).index(graph)
-
-
-def _anchor(heading: str) -> str:
-    return heading.lower().replace(",", "").replace(" ", "-")

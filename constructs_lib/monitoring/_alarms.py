@@ -22,6 +22,7 @@ _Name = TypeVar("_Name", bound=str)
 # a period of 20 seconds.
 _SHORT_PERIODS = (10, 30)
 _MINUTE, _HOUR, _DAY, _WEEK = 60, 3600, 86_400, 604_800
+_MAX_DESCRIPTION = 1024
 
 
 class _Evaluation(NamedTuple):
@@ -110,6 +111,8 @@ def make_alarms(
     *,
     signals: Mapping[_Name, Signal],
     actions: Sequence[cloudwatch.IAlarmAction],
+    ok_actions: Sequence[cloudwatch.IAlarmAction],
+    runbook_url: str | None,
     settings: Mapping[_Name, AlarmSettings | None],
 ) -> Mapping[_Name, cloudwatch.Alarm]:
     """Make the alarms of one construct, in a construct ``Alarms`` below it, and return them by name.
@@ -117,31 +120,61 @@ def make_alarms(
     Args:
         watched: the construct whose metrics the signals make.
         signals: alarm name to signal.
-        actions: actions of every alarm.
+        actions: actions of every alarm, when it fires.
+        ok_actions: actions of every alarm, when it returns to OK.
+        runbook_url: the page with the signals' runbook sections, or None for the one in ``docs``.
         settings: alarm name to its overrides, or to None to leave the alarm out.
     """
     scope = Construct(watched, "Alarms")
     alarms = {
-        name: _alarm(scope, name, signal, watched, chosen)
+        name: _alarm(
+            scope,
+            name,
+            metric=signal.metric(watched, period=_evaluation(signal, chosen).period),
+            evaluation=_evaluation(signal, chosen),
+            description=_description(name, signal, runbook_url),
+        )
         for name, signal in signals.items()
         if (chosen := settings.get(name, AlarmSettings())) is not None
     }
     for alarm in alarms.values():
         alarm.add_alarm_action(*actions)
+        alarm.add_ok_action(*ok_actions)
     return alarms
 
 
-def _alarm(scope: Construct, name: str, signal: Signal, watched: Construct, chosen: AlarmSettings) -> cloudwatch.Alarm:
-    evaluation = _evaluation(signal, chosen)
+def validate_runbook_url(runbook_url: str | None, signals: Mapping[_Name, Signal]) -> None:
+    """Reject what the section's anchor cannot be appended to, or what makes an alarm's text too long."""
+    if runbook_url is None or Token.is_unresolved(runbook_url):
+        return
+    if "#" in runbook_url:
+        raise ValueError(f"runbook_url: must have no fragment, as each alarm appends its own, got {runbook_url!r}")
+    longest = max(len(_description(name, signal, runbook_url)) for name, signal in signals.items())
+    if longest > _MAX_DESCRIPTION:
+        raise ValueError(
+            f"runbook_url: must be at most {len(runbook_url) - (longest - _MAX_DESCRIPTION)} characters to fit into an "
+            f"alarm's text, got {len(runbook_url)}"
+        )
+
+
+def _description(name: str, signal: Signal, runbook_url: str | None) -> str:
+    # Nothing follows the URL, not even a full stop that a mail program could take for a part of it.
+    where = f"(docs/runbook.md, {name})" if runbook_url is None else f"Runbook: {runbook_url}#{signal.anchor}"
+    return f"{signal.description} {where}"
+
+
+def _alarm(
+    scope: Construct, name: str, *, metric: cloudwatch.IMetric, evaluation: _Evaluation, description: str
+) -> cloudwatch.Alarm:
     return cloudwatch.Alarm(
         scope,
         name,
-        metric=signal.metric(watched, period=evaluation.period),
+        metric=metric,
         threshold=evaluation.threshold,
         evaluation_periods=evaluation.evaluation_periods,
         datapoints_to_alarm=evaluation.datapoints_to_alarm,
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         # Nothing is published while nothing happens, which is most of a day.
         treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        alarm_description=f"{signal.description} (docs/runbook.md, {name})",
+        alarm_description=description,
     )

@@ -38,3 +38,8 @@ class Signal:
     minutes: int = 5
     evaluation_periods: int = 1
     datapoints_to_alarm: int | None = None
+
+    @property
+    def anchor(self) -> str:
+        """The runbook section's anchor, as GitHub and most Markdown renderers make it of the heading."""
+        return self.runbook.lower().replace(",", "").replace(" ", "-")

@@ -20,7 +20,7 @@ from constructs_lib._parameters import (
 )
 from constructs_lib.functions._lambda_function import LambdaFunction
 from constructs_lib.functions._log_encryption import allow_logs_to_use
-from constructs_lib.monitoring._alarms import make_alarms, validate_alarm_settings
+from constructs_lib.monitoring._alarms import make_alarms, validate_alarm_settings, validate_runbook_url
 from constructs_lib.monitoring._log_metrics import LogMetrics
 from constructs_lib.registration._api import add_routes, make_api
 from constructs_lib.registration._metrics import RegistrationMetrics
@@ -81,7 +81,10 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         claim_ttl: how long a registration code can be claimed, up to an hour; by default 10 minutes.
         support_url: https or mailto link on the pages that a buyer may see; by default none.
         login_url: https or mailto link on the pages that a buyer may see; by default none.
-        alarm_actions: actions of every alarm; by default none.
+        alarm_actions: actions of every alarm when it fires; by default none.
+        ok_actions: actions of every alarm when it returns to OK; by default none.
+        runbook_url: https URL of your copy of ``docs/runbook.md``; every alarm's text then ends in the link to its
+            section. By default it names the file.
         alarm_settings: alarm name to its overrides, or to None to leave the alarm out; by default all alarms are
             created as ``docs/runbook.md`` says.
         log_retention: how long logs are kept; by default the year that Marketplace asks of sellers.
@@ -109,6 +112,8 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         support_url: str | None = None,
         login_url: str | None = None,
         alarm_actions: Sequence[cloudwatch.IAlarmAction] = (),
+        ok_actions: Sequence[cloudwatch.IAlarmAction] = (),
+        runbook_url: str | None = None,
         alarm_settings: Mapping[AlarmName, AlarmSettings | None] | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
@@ -123,6 +128,8 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         validate_url("login_url:", login_url, "https", "mailto")
         validate_alarm_names(alarm_settings or {}, SIGNALS)
         validate_alarm_settings(alarm_settings or {}, SIGNALS)
+        validate_url("runbook_url:", runbook_url, "https")
+        validate_runbook_url(runbook_url, SIGNALS)
         validate_throttle(throttle)
         validate_encryption_key(encryption_key, stack.region)
         validate_removal_policy(removal_policy)
@@ -203,7 +210,14 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         self._log_metrics.add_difference(
             CODES_UNCLAIMED, self._log_group, plus=COUNTS["Registrations"], minus=COUNTS["Claims"]
         )
-        self._alarms = make_alarms(self, signals=SIGNALS, actions=alarm_actions, settings=alarm_settings or {})
+        self._alarms = make_alarms(
+            self,
+            signals=SIGNALS,
+            actions=alarm_actions,
+            ok_actions=ok_actions,
+            runbook_url=runbook_url,
+            settings=alarm_settings or {},
+        )
 
     @property
     def fulfillment_url(self) -> str:

@@ -59,6 +59,8 @@ def full(app: App) -> Stack:
         support_url="mailto:support@example.com",
         login_url="https://app.example.com/login",
         alarm_actions=[cloudwatch_actions.SnsAction(topic)],
+        ok_actions=[cloudwatch_actions.SnsAction(topic)],
+        runbook_url="https://wiki.example.com/runbook",
         log_retention=logs.RetentionDays.TWO_YEARS,
         removal_policy=RemovalPolicy.DESTROY,
     )

@@ -176,6 +176,26 @@ PARAMETERS: Mapping[str, tuple[Callable[[Template], Any], Any, Callable[[Stack],
         },
         {TOPIC},
     ),
+    "ok_actions": (
+        lambda template: {
+            action
+            for alarm in properties(template, "AWS::CloudWatch::Alarm")
+            for action in alarm.get("OKActions", [""])
+        },
+        {""},
+        lambda stack: {"ok_actions": [cloudwatch_actions.SnsAction(sns.Topic.from_topic_arn(stack, "Pager", TOPIC))]},
+        {TOPIC},
+    ),
+    "runbook_url": (
+        lambda template: {
+            alarm["AlarmDescription"].rpartition(" ")[2]
+            for alarm in properties(template, "AWS::CloudWatch::Alarm")
+            if alarm["MetricName"] == "Errors"
+        },
+        {"ResolverErrors)"},
+        lambda _: {"runbook_url": "https://wiki.example.com/runbook.md"},
+        {"https://wiki.example.com/runbook.md#resolvererrors"},
+    ),
     "alarm_settings": (
         lambda template: (
             len(properties(template, "AWS::CloudWatch::Alarm")),
@@ -204,7 +224,7 @@ PARAMETERS: Mapping[str, tuple[Callable[[Template], Any], Any, Callable[[Stack],
 }
 
 # Strings and numbers can be invalid; of these types every value is valid.
-NOTHING_TO_REJECT = {"seller_role", "table", "domain", "alarm_actions", "log_retention"}
+NOTHING_TO_REJECT = {"seller_role", "table", "domain", "alarm_actions", "ok_actions", "log_retention"}
 
 
 def test_every_parameter_is_tested() -> None:

@@ -58,6 +58,11 @@ REJECTED: list[tuple[dict[str, Any], str]] = [
         {"products": {"abc": "https://user@/"}},
         "products: landing page for 'abc' must be an https URL, got 'https://user@/'",
     ),
+    ({"runbook_url": "http://wiki.example.com"}, "runbook_url: must be an https URL, got 'http://wiki.example.com'"),
+    (
+        {"runbook_url": "https://wiki.example.com/#top"},
+        "runbook_url: must have no fragment, as each alarm appends its own, got 'https://wiki.example.com/#top'",
+    ),
     ({"support_url": "mailto:"}, "support_url: must be an https or mailto URL, got 'mailto:'"),
     (
         {"claim_ttl": Duration.minutes(Token.as_number({"Ref": "Minutes"}))},
