@@ -49,7 +49,9 @@ def test_a_url_that_just_fits_is_accepted_and_a_longer_one_is_rejected(stack: St
             stack, construct_id, products={PRODUCT_CODE: LANDING_PAGE}, runbook_url=URL + "x" * (length - len(URL))
         )
 
-    with pytest.raises(ValueError, match=r"^runbook_url: must be at most \d+ characters to fit .* got 2000$") as rejection:
+    with pytest.raises(
+        ValueError, match=r"^runbook_url: must be at most \d+ characters to fit .* got 2000$"
+    ) as rejection:
         register("TooLong", 2000)
     most = int(re.findall(r"\d+", str(rejection.value))[0])
 
