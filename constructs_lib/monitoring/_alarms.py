@@ -74,6 +74,8 @@ def _validate(of: str, evaluation: _Evaluation) -> None:
         raise ValueError(  # noqa: TRY004
             f"{of} period must be a Duration, such as Duration.minutes(5), got {period!r}"
         )
+    if period.is_unresolved():
+        raise ValueError(f"{of} period must be known at synth, got a CDK token")
     for field in ("evaluation_periods", "datapoints_to_alarm"):
         number = getattr(evaluation, field)
         if not _is_number(number) or (not Token.is_unresolved(number) and (number < 1 or number % 1 != 0)):
@@ -85,8 +87,7 @@ def _validate(of: str, evaluation: _Evaluation) -> None:
             f"{of} datapoints_to_alarm must be at most evaluation_periods, got {datapoints_to_alarm} of "
             f"{evaluation_periods}"
         )
-    if not period.is_unresolved():
-        _validate_period(of, period, evaluation_periods)
+    _validate_period(of, period, evaluation_periods)
 
 
 def _validate_period(of: str, period: Duration, evaluation_periods: int) -> None:

@@ -18,7 +18,8 @@ class AlarmSettings:
         period: the time over which the metric is aggregated: whole minutes, or 10 or 30 seconds.
         evaluation_periods: how many of the latest periods are evaluated: together at most seven days, or one day for a
             period below an hour.
-        datapoints_to_alarm: how many of those must breach; where the default says nothing else, all of them.
+        datapoints_to_alarm: how many of those must breach; by default all of them, except for
+            ``RecurringServerErrors``, which keeps its two.
     """
 
     threshold: float | None = None

@@ -47,7 +47,7 @@ _CROWD = 20
 # A buyer who reloads the landing page makes a backend claim a used code again. This many in an hour are no reloads.
 _MANY_RELOADS = 10
 
-# A tab that is closed too early, and a button that is pressed twice, each leave a code that nobody claims.
+# A tab that is closed too early, and a button that is pressed twice, each leave a code that is never claimed.
 _NOT_A_CLOSED_TAB = 3
 
 _HOUR_MINUTES = 60
@@ -181,7 +181,8 @@ SIGNALS: Mapping[AlarmName, Signal] = {
         threshold=_NOT_BAD_LUCK,
         description="AWS Marketplace does not respond to ResolveCustomer; buyers are asked to retry. Check the AWS "
         "Health Dashboard; once it is over, contact the buyers who did not return.",
-        reason="a single failure may be a coincidence; three are an outage",
+        reason="a single failure may be a coincidence; three are an outage; at a few registrations a day "
+        "`RecurringServerErrors` fires",
         graph=Graph.MARKETPLACE,
         label="Unavailable",
         runbook="MarketplaceUnavailable",

@@ -100,6 +100,10 @@ BELOW = "(one day for a period below an hour, otherwise seven)"
             AlarmSettings(period=Duration.seconds(90)),
             "period must be whole minutes, or 10 or 30 seconds, got 1 minute 30 seconds",
         ),
+        (
+            AlarmSettings(period=Duration.seconds(Token.as_number({"Ref": "Later"}))),
+            "period must be known at synth, got a CDK token",
+        ),
         (AlarmSettings(period=Duration.minutes(0)), "period must be whole minutes, or 10 or 30 seconds, got 0 minutes"),
         (AlarmSettings(evaluation_periods=0), "evaluation_periods must be a whole number from 1 on, got 0"),
         (AlarmSettings(evaluation_periods=1.5), "evaluation_periods must be a whole number from 1 on, got 1.5"),  # type: ignore[arg-type]
