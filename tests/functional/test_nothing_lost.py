@@ -56,10 +56,13 @@ def dynamodb(dynamodb_url: str) -> Iterator[FaultyDynamoDB]:
 
 @pytest.fixture
 def new_resolver(
-    dynamodb: FaultyDynamoDB, resolver: Handler, settings: Settings, models: Path, monkeypatch: pytest.MonkeyPatch
+    dynamodb: FaultyDynamoDB,
+    endpoints: None,  # noqa: ARG001 - sets the environment
+    settings: Settings,
+    models: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[], Handler]:
-    """Start another environment of the function, as Lambda does for every call that comes while others run."""
-    del resolver  # for what it sets in the environment
+    """Start another execution environment, as Lambda does for every call that comes while others run."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint_url)
     return lambda: compose(settings, models=models)
 

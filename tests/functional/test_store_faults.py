@@ -66,10 +66,11 @@ def dynamodb(dynamodb_url: str) -> Iterator[FaultyDynamoDB]:
 
 @pytest.fixture
 def new_resolver(
-    resolver: Handler, settings: Settings, models: Path, monkeypatch: pytest.MonkeyPatch
+    endpoints: None,  # noqa: ARG001 - sets the environment
+    settings: Settings,
+    models: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str], Handler]:
-    del resolver  # for what it sets in the environment
-
     def new_resolver(dynamodb_url: str) -> Handler:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
         return composition.compose(settings, models=models)
