@@ -1,4 +1,4 @@
-"""In-memory collaborators of the rules; tests/store_cases.py holds the store to what DynamoDB does."""
+"""In-memory collaborators of the rules; tests/store_cases.py holds the store to DynamoDB's behavior."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ class FakeStore:
         return True
 
     def delete_registration(self, customer: Customer) -> None:
-        """Do what no rule does, and a seller can."""
+        """Delete it as a seller may."""
         self.registrations.pop(_key(customer), None)
 
     def delete_claim(self, code_hash: str) -> None:
-        """Do what time to live does."""
+        """Delete it as time to live does."""
         self.claims.pop(code_hash, None)
 
     def _fail(self, call: str) -> None:

@@ -1,4 +1,4 @@
-"""What every store must do: the cases run against the fake in tests/unit and against DynamoDB in tests/functional."""
+"""Cases for every store: they run against the fake in tests/unit and against DynamoDB in tests/functional."""
 
 from __future__ import annotations
 

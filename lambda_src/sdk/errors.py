@@ -1,4 +1,4 @@
-"""How a failed call to AWS is told apart."""
+"""One kind of error for every failed call to AWS."""
 
 from __future__ import annotations
 

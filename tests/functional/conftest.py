@@ -136,7 +136,7 @@ def settings(tables: Tables) -> Settings:
 def endpoints(marketplace: MarketplaceStandIn, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_MARKETPLACE_METERING", marketplace.endpoint_url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
-    # The SDK waits up to a second between two tries.
+    # The SDK waits up to a second between two attempts.
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
 
 

@@ -1,7 +1,7 @@
-"""Every alarm against the fault that it is there for, and an ordinary day against all of them.
+"""Every alarm fires on its own fault, and none on an ordinary day.
 
-The way is the deployed one: the real runtime client writes the log, and the template's own metric filters and alarms
-are applied to it. Figures that AWS publishes by itself are counted from what the fault really did.
+As in a deployment, the real runtime client writes the log, and the template's own metric filters and alarms
+are applied to it. Metrics that AWS publishes itself are counted from the fault's real effect.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ DAY_SECONDS = 24 * 60 * 60
 
 
 class Deployed:
-    """A stack's template, with names for what its function uses."""
+    """A stack's template, with names for the resources that its function uses."""
 
     def __init__(self) -> None:
         stack = Stack(App(), "Stack")
@@ -81,7 +81,7 @@ class Deployed:
 
 
 class World:
-    """The function under the real runtime client, what it calls, and what AWS would publish about it."""
+    """The function under the real runtime client, its services, and the metrics that AWS would publish."""
 
     def __init__(
         self, deployed: Deployed, runtime: LambdaRuntime, marketplace: MarketplaceStandIn, dynamodb: FaultyDynamoDB
@@ -96,18 +96,18 @@ class World:
         return {self.deployed.alarm_names[logical_id] for logical_id in self.cloudwatch.firing()}
 
     def send(self, event: Mapping[str, Any]) -> Invocation:
-        """Let a request come, and AWS publish what it would: the log, and its services' own figures."""
+        """Send a request, and publish what AWS would: the log, and its services' own metrics."""
         invocation = self.runtime.invoke(event)
         for written in invocation.log:
             self.cloudwatch.log(self.deployed.log_group, written)
         self.cloudwatch.put("AWS/Lambda", "Duration", invocation.milliseconds, FunctionName="resolver")
         if invocation.error:
             self.cloudwatch.put("AWS/Lambda", "Errors", FunctionName="resolver")
-        self.answer(invocation.response["statusCode"] if invocation.response else 500, event["routeKey"])
+        self.respond(invocation.response["statusCode"] if invocation.response else 500, event["routeKey"])
         return invocation
 
-    def answer(self, status: int, route: str) -> None:
-        """Do what the gateway does when it answers."""
+    def respond(self, status: int, route: str) -> None:
+        """Do what API Gateway does when it responds."""
         line = self.deployed.access_log_format.replace("$context.status", str(status))
         line = line.replace("$context.routeKey", route)
         self.cloudwatch.log(self.deployed.access_log_group, line)
@@ -118,7 +118,7 @@ class World:
         return self.marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE))
 
     def register(self, form: Mapping[str, str] | None = None) -> str:
-        """Be a buyer, and return the status and, where there is one, the landing page."""
+        """Act as a buyer, and return the status and, on success, the landing page."""
         response = self.send(form_event(form or self.form())).response
         assert response
         return f"{response['statusCode']} {response['headers'].get('Location', '')}".strip()
@@ -133,7 +133,7 @@ class World:
         return status
 
     def store_fails(self, fault: Fault, operation: str, table: str, *, times: int = 1) -> None:
-        """Let calls of DynamoDB fail when a buyer comes and the product claims, and DynamoDB count them as it would."""
+        """Let calls to DynamoDB fail in a registration or a claim, and count them as DynamoDB would."""
         before = self.dynamodb.injected[fault]
         code = self.code() if operation in READS or (operation, table) == ("UpdateItem", "claims") else None
         self.dynamodb.inject(fault, times=times, operation=operation, table=table)
@@ -279,7 +279,7 @@ def product_is_not_sold_here(world: World) -> None:
     assert world.register(world.marketplace.form(MarketplaceCustomer.licensed("not-in-products"))) == "403"
 
 
-def event_is_not_foreseen(world: World) -> None:
+def event_is_unforeseen(world: World) -> None:
     invocation = world.send({**form_event(world.form()), "requestContext": {}})
     assert invocation.error
     assert invocation.error["errorType"] == "KeyError"
@@ -316,19 +316,19 @@ def code_is_unknown(world: World) -> None:
 class Case(NamedTuple):
     alarm: AlarmName
     fault: Callable[[World], None]
-    """Adds one to what the alarm watches."""
+    """Adds one to the metric that the alarm watches."""
     others: frozenset[AlarmName] = frozenset()
-    """What else has to fire by then."""
+    """Other alarms that must fire by then."""
 
 
 CASES = [
     Case("ApiServerErrors", marketplace_denies, frozenset({"MarketplaceRefused"})),
-    Case("ApiServerErrors", event_is_not_foreseen, frozenset({"ResolverErrors"})),
+    Case("ApiServerErrors", event_is_unforeseen, frozenset({"ResolverErrors"})),
     Case("ApiServerErrors", store_denies, frozenset({"StoreUnavailable"})),
     Case("RecurringServerErrors", marketplace_fails),
     Case("RecurringServerErrors", marketplace_hangs_up),
-    Case("RecurringServerErrors", event_is_not_foreseen, frozenset({"ResolverErrors"})),
-    Case("ResolverErrors", event_is_not_foreseen),
+    Case("RecurringServerErrors", event_is_unforeseen, frozenset({"ResolverErrors"})),
+    Case("ResolverErrors", event_is_unforeseen),
     Case("MarketplaceThrottled", marketplace_throttles),
     Case("MarketplaceUnavailable", marketplace_fails, frozenset({"ApiServerErrors"})),
     Case("MarketplaceUnavailable", marketplace_hangs_up, frozenset({"ApiServerErrors"})),
@@ -356,22 +356,22 @@ CASES = [
 ]
 
 
-def api_turns_away(world: World) -> None:
-    world.answer(429, "POST /register")
+def api_throttles(world: World) -> None:
+    world.respond(429, "POST /register")
 
 
 def api_denies_a_claim(world: World) -> None:
-    world.answer(403, "POST /claim")
+    world.respond(403, "POST /claim")
 
 
-def lambda_turns_away(world: World) -> None:
+def lambda_throttles(world: World) -> None:
     world.cloudwatch.put("AWS/Lambda", "Throttles", FunctionName="resolver")
 
 
 NOT_THE_FUNCTIONS = [
-    Case("ApiThrottled", api_turns_away),
+    Case("ApiThrottled", api_throttles),
     Case("ClaimsDenied", api_denies_a_claim),
-    Case("ResolverThrottles", lambda_turns_away),
+    Case("ResolverThrottles", lambda_throttles),
 ]
 
 
@@ -409,16 +409,16 @@ def test_an_alarm_fires_on_its_fault_and_not_on_one_less(world: World, case: Cas
 
 
 @pytest.mark.parametrize("case", NOT_THE_FUNCTIONS, ids=names(NOT_THE_FUNCTIONS))
-def test_an_alarm_on_what_only_aws_can_do_fires_on_figures_written_by_hand(world: World, case: Case) -> None:
-    """A request that the gateway or Lambda turns away never reaches the function, so nothing is injected here.
+def test_an_alarm_on_throttling_by_aws_fires_on_metrics_written_by_hand(world: World, case: Case) -> None:
+    """A request that API Gateway or Lambda throttles never reaches the function, so nothing is injected here.
 
-    The gateway's line is the template's own format with its status filled in; Lambda's figure has the name and the
+    API Gateway's line is the template's own format with its status filled in; Lambda's metric has the name and the
     dimension that AWS documents.
     """
     assert_fires_on_its_threshold(world, case)
 
 
-def test_a_marketplace_that_answers_the_third_try_only_fires_the_slow_alarm_on_measured_time(world: World) -> None:
+def test_a_marketplace_that_responds_only_to_the_third_attempt_fires_the_slow_alarm(world: World) -> None:
     world.marketplace.slow_down(LONGER_THAN_THE_SDK_WAITS)
     assert world.register().startswith("303")
     assert world.firing() == set()
@@ -428,7 +428,7 @@ def test_a_marketplace_that_answers_the_third_try_only_fires_the_slow_alarm_on_m
     assert world.firing() == {"ResolverSlow"}
 
 
-@pytest.mark.parametrize("fault", [marketplace_fails, marketplace_hangs_up, event_is_not_foreseen])
+@pytest.mark.parametrize("fault", [marketplace_fails, marketplace_hangs_up, event_is_unforeseen])
 def test_two_failed_buyers_a_day_apart_fire_an_alarm(world: World, fault: Callable[[World], None]) -> None:
     fault(world)
     world.cloudwatch.advance(DAY_SECONDS)
@@ -473,7 +473,7 @@ def test_a_backend_whose_claims_are_rejected_fires_like_one_that_never_claims(wo
     assert world.firing() == {"CodesUnclaimed"}
 
 
-def test_no_alarm_is_without_its_fault() -> None:
+def test_every_alarm_has_a_fault() -> None:
     shown = {case.alarm for case in CASES + NOT_THE_FUNCTIONS} | {"ResolverSlow"}
 
     assert shown == set(SIGNALS)
@@ -493,31 +493,31 @@ def test_every_alarm_on_a_log_is_fed_by_one_metric_filter(world: World) -> None:
     assert watched
 
 
-def test_an_ordinary_day_fires_nothing_even_if_all_of_it_comes_at_once(world: World) -> None:
+def test_an_ordinary_day_fires_no_alarm_even_within_one_period(world: World) -> None:
     customers = [MarketplaceCustomer.licensed(PRODUCT_CODE) for _ in range(20)]
     landings = [world.register(world.marketplace.form(customer)) for customer in customers]
-    repeats = [world.register(world.marketplace.form(customer)) for customer in customers[:6]]
+    registered_again = [world.register(world.marketplace.form(customer)) for customer in customers[:6]]
     for _ in range(4):
         token_is_expired(world)
     token_is_forged(world)
     codes = [parse_qs(urlsplit(landing).query)["registration_code"][0] for landing in landings]
-    codes += [parse_qs(urlsplit(landing).query)["registration_code"][0] for landing in repeats]
+    codes += [parse_qs(urlsplit(landing).query)["registration_code"][0] for landing in registered_again]
     # All but two, who close the tab.
     claims = [world.claim(code) for code in codes[:-1]]
-    refused = world.claim(codes[0])
+    rejected = world.claim(codes[0])
     page = world.send(http_event("GET /register", headers=BROWSER)).response
-    # Hiccups that the SDK gets past.
+    # A fault that the SDK's retries bridge.
     world.marketplace.throttle()
     hiccup = world.register()
     bad = world.send(form_event({}, **JSON_CALLER)).response
 
-    assert {landing[:3] for landing in [*landings, *repeats, hiccup]} == {"303"}
-    assert (claims, refused) == ([200] * 25, 404)
+    assert {landing[:3] for landing in [*landings, *registered_again, hiccup]} == {"303"}
+    assert (claims, rejected) == ([200] * 25, 404)
     assert page
     assert bad
     assert (page["statusCode"], bad["statusCode"]) == (200, 400)
     assert world.firing() == set()
-    # That nothing fired is not that nothing was seen.
+    # No alarm fired, but everything was counted.
     counted = {name: len(world.cloudwatch.figures(outcome_metric(name))) for name in DAY}
     assert counted == DAY
 
@@ -556,7 +556,7 @@ def outcome_metric(name: str) -> Metric:
         '[ip, status = "429"]',
     ],
 )
-def test_a_pattern_that_would_be_misread_here_is_refused(pattern: str) -> None:
+def test_a_pattern_that_the_emulation_would_misread_is_rejected(pattern: str) -> None:
     with pytest.raises(NotImplementedError):
         matcher(pattern)
 

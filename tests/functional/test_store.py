@@ -1,4 +1,4 @@
-"""DynamoDB does what the rules' unit tests take a store to do: tests/unit runs the same cases against the fake."""
+"""DynamoDB behaves like the fake store of the unit tests: tests/unit runs the same cases against the fake."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def store(tables: Tables) -> DeletableDynamoDB:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
-def test_dynamodb_does_what_every_store_does(store: DeletableDynamoDB, case: Case) -> None:
+def test_dynamodb_passes_the_cases_for_every_store(store: DeletableDynamoDB, case: Case) -> None:
     case(store)
 
 

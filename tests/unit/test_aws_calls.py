@@ -1,4 +1,4 @@
-"""The calls to AWS as they leave the SDK, and what becomes of each response; nothing reaches a network."""
+"""Calls to AWS as they leave the SDK, and the handling of each response, without a network."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ REGISTERED = {"Attributes": {"RegisteredAt": {"S": "2026-11-23T12:00:00.000000+0
 
 @dataclass
 class FakeAws:
-    """Stands where the SDK sends a request: a response for each service, a status and a body."""
+    """Replaces the SDK's sending; it has a response, a status and a body, for each service."""
 
     responses: dict[str, tuple[int, str]]
     sent: list[AWSPreparedRequest] = field(default_factory=list)
@@ -196,7 +196,7 @@ def test_a_response_that_names_no_account_or_product_has_a_reason_of_our_own(
     assert reason(caplog) == "AnswerWithoutAccountOrProduct"
 
 
-def test_a_truncated_response_is_no_response(aws: FakeAws, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_truncated_response_counts_as_a_failed_call(aws: FakeAws, caplog: pytest.LogCaptureFixture) -> None:
     resolver = compose()
     aws.cut_off = True
 
@@ -209,7 +209,7 @@ def test_a_truncated_response_is_no_response(aws: FakeAws, caplog: pytest.LogCap
     assert {vars(record)["reason"] for record in caplog.records} == {"UnusableResponseError"}
 
 
-def test_a_failed_call_says_why() -> None:
+def test_a_failed_call_carries_its_reason() -> None:
     error = CallFailedError("Throttling", status=400)
 
     assert (str(error), error.reason, error.status) == ("Throttling", "Throttling", 400)

@@ -1,4 +1,4 @@
-"""The fake store does what DynamoDB does; tests/functional/test_store.py runs the same cases against DynamoDB."""
+"""The fake store behaves like DynamoDB: tests/functional/test_store.py runs the same cases against DynamoDB."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
-def test_the_fake_does_what_every_store_does(case: Case) -> None:
+def test_the_fake_passes_the_cases_for_every_store(case: Case) -> None:
     case(FakeStore())

@@ -36,7 +36,7 @@ PRIVATE = {
 PAGE = {**PRIVATE, "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
 JSON = {**PRIVATE, "Content-Type": "application/json"}
 PROBLEM = {**PRIVATE, "Content-Type": "application/problem+json"}
-# Any error can be raised where a token is redeemed, but the one of a claim.
+# All errors of a registration; the fake Marketplace can raise each.
 ERRORS = [error for error in STATUSES if error is not ClaimRejectedError]
 
 NO_EXTRA = vars(logging.makeLogRecord({})).keys() | {"message"}

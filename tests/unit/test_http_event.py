@@ -1,4 +1,4 @@
-"""How the untrusted part of an event is read."""
+"""Reading of the untrusted part of an event."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def in_base64(text: str) -> dict[str, Any]:
         (None, JSON, True),
         ("", JSON, True),
         ("image/png", FORM, False),
-        # The most specific range decides, wherever it stands and whatever its weight.
+        # The most specific range decides, regardless of order and weight.
         ("*/*;q=0.9, application/*;q=0.1, text/html;q=0.5", FORM, False),
         ("application/*;q=0.1, application/json;q=0.9, text/html;q=0.5", FORM, True),
         ("application/json;q=0.1, application/problem+json;q=0.1, application/*, text/html;q=0.5", FORM, False),
-        # Of two the same, the first.
+        # The first of two equal ranges decides.
         ("application/json;q=0.9, application/json;q=0.1, text/html;q=0.5", FORM, True),
     ],
 )
@@ -127,7 +127,7 @@ def test_invalid_utf_8_in_a_forms_escapes_is_rejected(escaped: str) -> None:
         fields(event(f"x={escaped}"))
 
 
-def test_a_body_that_no_utf_8_can_spell_is_rejected() -> None:
+def test_a_body_with_a_lone_surrogate_is_rejected() -> None:
     with pytest.raises(BodyUnreadableError):
         fields(event("\ud800"))
 
@@ -166,6 +166,6 @@ def test_other_fields_may_be_repeated_and_are_not_read() -> None:
 
 
 @pytest.mark.parametrize("body", ["[]", '"text"', "null", "1", "{", f'{{"{TOKEN_FIELD}": null}}', "[" * 8000])
-def test_json_that_is_no_object_of_strings_is_rejected(body: str) -> None:
+def test_json_other_than_an_object_of_strings_is_rejected(body: str) -> None:
     with pytest.raises(BodyUnreadableError):
         fields(event(body, JSON))

@@ -11,7 +11,7 @@ TEXT = Text("It happened.", "Do this.")
 
 
 class Read(HTMLParser):
-    """What a reader sees: the text, without the style, and the links."""
+    """The visible text and the links of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
