@@ -105,6 +105,11 @@ def form_of(request: AWSPreparedRequest) -> dict[str, str]:
     return dict(parse_qsl(body))
 
 
+def json_of(request: AWSPreparedRequest) -> Any:
+    body: Any = request.body
+    return json.loads(body)
+
+
 def register(resolver: Handler) -> dict[str, Any]:
     return resolver(form_event({TOKEN_FIELD: "token"}, **JSON_CALLER), None)
 
@@ -209,6 +214,23 @@ def test_a_truncated_response_counts_as_a_failed_call(aws: FakeAws, caplog: pyte
     assert {vars(record)["reason"] for record in caplog.records} == {"UnusableResponseError"}
 
 
+def test_a_claim_reads_consistently_so_that_a_registration_can_be_claimed_at_once(aws: FakeAws) -> None:
+    record = {
+        "ExpiresAt": {"N": "9999999999"},
+        "CustomerAWSAccountId": {"S": ACCOUNT},
+        "ProductLicense": {"S": f"{PRODUCT_CODE}#"},
+    }
+    aws.responses["dynamodb"] = (200, json.dumps({"Item": record}))
+
+    compose()(json_event("POST /claim", {"registration_code": "x" * 43}), None)
+
+    reads = [json_of(request) for request in aws.sent[:2]]
+    assert [(read["TableName"], read["ConsistentRead"]) for read in reads] == [
+        ("claims", True),
+        ("registrations", True),
+    ]
+
+
 def test_a_failed_call_carries_its_reason() -> None:
     error = CallFailedError("Throttling", status=400)
 
@@ -219,3 +241,9 @@ def test_a_session_knows_the_assets_models_and_no_others(aws: FakeAws) -> None: 
     loader = own_session(RESOLVER.folder / "models").get_component("data_loader")
 
     assert loader.list_available_services("service-2") == ["dynamodb", "meteringmarketplace", "sts"]
+
+
+def test_parameters_are_not_validated_at_run_time(aws: FakeAws) -> None:  # noqa: ARG001 - sets the environment
+    config: Any = own_session(RESOLVER.folder / "models").get_default_client_config()
+
+    assert config.parameter_validation is False
