@@ -1,4 +1,4 @@
-"""A seller's stack, the smallest real one: `cdk deploy` makes the fulfillment URL of one product."""
+"""The smallest real stack of a seller: `cdk deploy` creates the fulfillment URL of one product."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ DEMO = json.loads(Path(__file__).with_name("cdk.json").read_text(encoding="utf-8
 
 
 class SellerStack(Stack):
-    """The stack that a seller would already have; the registration is one statement in it."""
+    """The stack that a seller already has; the construct is one statement in it."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)

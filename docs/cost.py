@@ -25,11 +25,11 @@ PER_METRIC = 0.30
 PER_ALARM = 0.10
 
 # The default of log_retention, and what the page says about disabling alarms; tests compare both with the template.
-ALARMS_LEFT_OUT = 10
+ALARMS_LEFT_OUT = 12
 LOG_RETENTION_MONTHS = 12
 
 ALARMS = len(SIGNALS)
-METRICS = len(COUNTS) + len(TIMES) + 1  # ApiThrottled, from the access log
+METRICS = len(COUNTS) + len(TIMES) + 3  # CodesUnclaimed; ApiThrottled and ClaimsDenied, from the access log
 
 # Usage per registration; where it varies, the more expensive case.
 REQUESTS = 2  # POST /register, POST /claim
@@ -41,7 +41,7 @@ ITEM_BYTES = 700  # attributes with their names, plus DynamoDB's 100 bytes per i
 LINE_BYTES = 700  # the resolver's log line per request
 PLATFORM_BYTES = 900  # the runtime's own log lines per request
 ACCESS_BYTES = 400  # the access log line per request
-METRICS_ALWAYS = 4  # Registrations, Claims, MarketplaceTime, StoreTime
+METRICS_ALWAYS = 5  # Registrations, Claims, CodesUnclaimed, MarketplaceTime, StoreTime
 FAILURES = 0.05  # share of registrations that a failure metric counts, each in a different hour
 
 VOLUMES = (0, 10, 1_000, 100_000)

@@ -1,4 +1,4 @@
-"""The content of docs/dashboard.svg: the dashboard as it is synthesized, on a made-up day."""  # noqa: INP001 - scripts, not a package
+"""The content of docs/dashboard.svg: the synthesized dashboard with the data of an invented day."""  # noqa: INP001 - scripts, not a package
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FROM_HOUR = 15
 STEP_SECONDS = 300
 STEPS = 24 * 3600 // STEP_SECONDS
 
-# The day: buyers come in office hours, and since 20 minutes Marketplace does not answer.
+# The day: buyers come during office hours, and Marketplace has not responded for 20 minutes.
 OUTAGE = range(STEPS - 4, STEPS)
 A_DAY = {"Registrations": 64, "TokensRefused": 1, "BadRequests": 1, "ProductsRefused": 1, "ClaimsRefused": 2}
 IN_THE_OUTAGE = {"MarketplaceUnavailable": (1, 3, 0, 3), "5xx": (1, 3, 0, 3)}
@@ -67,12 +67,12 @@ def _rows() -> Iterator[dict[str, str]]:
         }
 
 
-PALETTE = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#e377c2")
+PALETTE = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f")
 RED, GREEN, INK, FAINT = "#d62728", "#1d8102", "#16191f", "#687078"
 
 
 def dashboard_body() -> dict[str, Any]:
-    """Return the dashboard's body as synthesised, with the names of resources where their ids will stand."""
+    """Return the synthesized body of the dashboard, with logical ids in place of physical ones."""
     stack = Stack(App(), "Seller")
     registration = MarketplaceRegistration(stack, "Registration", products={"code": "https://app.example.com"})
     RegistrationDashboard(stack, "Dashboard", registration=registration)
@@ -88,7 +88,7 @@ def _name(reference: Mapping[str, Any]) -> str:
 
 
 def draw(body: Mapping[str, Any]) -> str:
-    """Return the picture; the same body makes the same one."""
+    """Return the picture; the same body always gives the same one."""
     widgets = body["widgets"]
     height = max(widget["y"] + widget["height"] for widget in widgets) * CELL
     lines = [
@@ -141,7 +141,7 @@ def _numbers(metrics: Sequence[Sequence[Any]], width: int) -> Iterator[str]:
 
 
 def _table(query: str, width: int) -> Iterator[str]:
-    # What a query shows: what `display` says, else all `fields`, under the names after `as`.
+    # A query shows the fields of `display`, otherwise all `fields`, under the names after `as`.
     shown = re.findall(r"\| display (.*)", query) or re.findall(r"\| fields (.*)", query)
     columns = [field.split(" as ")[-1] for field in re.split(r", *(?![^(]*\))", ", ".join(shown))]
     rows = list(_rows())
@@ -209,19 +209,23 @@ def _series(name: str, options: Mapping[str, Any]) -> list[float]:
         return list(_times(name, options["stat"]))
     wide = options.get("period", STEP_SECONDS) // STEP_SECONDS
     counts = _counts(name)
-    return [float(sum(counts[at : at + wide])) for at in range(0, STEPS, wide)]
+    values = [float(sum(counts[at : at + wide])) for at in range(0, STEPS, wide)]
+    # A period of a day or longer is a level line.
+    return values if len(values) > 1 else values * 2
 
 
 def _counts(name: str) -> list[int]:
-    """Return a count for every five minutes of the day; what nobody made up did not happen."""
+    """Return a count for every five minutes of the day, 0 for a metric without invented data."""
     if name == "Claims":
-        # All but two, who close the page; a code is exchanged within the same five minutes.
+        # All buyers but two, who close the page, claim within the same five minutes.
         lost = iter((True, True))
         return [count - (count > 1 and next(lost, False)) for count in _counts("Registrations")]
+    if name == "CodesUnclaimed":
+        return [issued - claimed for issued, claimed in zip(_counts("Registrations"), _counts("Claims"), strict=True)]
     counts = [0] * STEPS
     dice = random.Random(name)  # noqa: S311
     for _ in range(A_DAY.get(name, 0)):
-        # Around 11 o'clock, give or take.
+        # Normally distributed around 11 o'clock.
         at = int((dice.gauss(11, 3.2) - FROM_HOUR) % 24 * STEPS / 24)
         counts[at - 12 if at >= OUTAGE.start else at] += 1
     for at, count in zip(OUTAGE, IN_THE_OUTAGE.get(name, ()), strict=False):

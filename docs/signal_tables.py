@@ -1,4 +1,4 @@
-"""The tables of the documentation that are made from the table of signals."""  # noqa: INP001 - scripts, not a package
+"""The documentation's tables that are generated from the table of signals."""  # noqa: INP001 - scripts, not a package
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PERCENTILE = "p99"
 
 
 def alarm_names() -> str:
-    """Return the module that defines ``AlarmName``."""
+    """Return the source of the module that defines ``AlarmName``."""
     names = "".join(f'    "{name}",\n' for name in SIGNALS)
     return (
         '"""The names of the alarms; made from the table of signals by ``make generate``."""\n\n'
@@ -48,8 +48,8 @@ def _row(name: AlarmName, alarm: cloudwatch.Alarm) -> tuple[str, ...]:
     if metric.statistic == _PERCENTILE:
         text += f", {_PERCENTILE}, milliseconds"
     text += ", from the logs" if Token.is_unresolved(metric.namespace) else f", {metric.namespace}"
-    # Alarms are evaluated over one period by default.
-    return (name, text, f"{signal.threshold:g}", f"{signal.minutes} minutes", "1 of 1", signal.reason)
+    breaching = f"{signal.datapoints_to_alarm or signal.evaluation_periods} of {signal.evaluation_periods}"
+    return (name, text, f"{signal.threshold:g}", metric.period.to_human_string(), breaching, signal.reason)
 
 
 def watched() -> str:
@@ -57,14 +57,10 @@ def watched() -> str:
     by_graph = groupby(sorted(SIGNALS.items(), key=lambda item: _order(item[1].graph)), key=lambda item: item[1].graph)
     rows = [("on the dashboard", "alarms"), ("---", "---")]
     for graph, signals in by_graph:
-        links = (f"[{name}](docs/runbook.md#{_anchor(signal.runbook)})" for name, signal in signals)
+        links = (f"[{name}](docs/runbook.md#{signal.anchor})" for name, signal in signals)
         rows.append((graph, ", ".join(links)))
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def _order(graph: str) -> int:
     return list(dict.fromkeys(signal.graph for signal in SIGNALS.values())).index(graph)
-
-
-def _anchor(heading: str) -> str:
-    return heading.lower().replace(",", "").replace(" ", "-")

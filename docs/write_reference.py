@@ -1,4 +1,4 @@
-"""The content of docs/reference.md, from the signatures and docstrings of what `constructs_lib` exports."""  # noqa: INP001 - a script, not a package
+"""The content of docs/reference.md, from the signatures and docstrings of the exports of `constructs_lib`."""  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _ENTRY = re.compile(r"^ {4}(\w+(?:, \w+)*): (.+(?:\n {5,}.+)*)", re.MULTILINE)
 
 
 class Docstring(NamedTuple):
-    """A docstring in its parts.
+    """A parsed docstring.
 
     Attributes:
-        text: what stands before the first section.
-        sections: a section's name to its names and texts.
+        text: everything before the first section.
+        sections: section name to its entries, each a name and a text.
     """
 
     text: str
@@ -44,7 +44,7 @@ class Docstring(NamedTuple):
 
 
 def reference() -> str:
-    """Return what docs/reference.md says."""
+    """Return the content of docs/reference.md."""
     parts = [_INTRODUCTION]
     for package in PACKAGES:
         parts.append(f"## {package}\n")
@@ -53,7 +53,7 @@ def reference() -> str:
 
 
 def _exported(package: str) -> Iterator[ast.ClassDef | ast.Assign]:
-    """Find what a package exports, in the order of its ``__all__``."""
+    """Find the exports of a package, in the order of its ``__all__``."""
     folder = ROOT.joinpath(*package.split("."))
     (names,) = (
         ast.literal_eval(node.value)
@@ -70,7 +70,7 @@ def _exported(package: str) -> Iterator[ast.ClassDef | ast.Assign]:
     for name in names:
         exported = found[name]
         if isinstance(exported, ast.ClassDef):
-            # A base class of our own is not exported: what it has is shown as the class's own.
+            # Our base classes are not exported: their members are shown as the class's own.
             for base in filter(None, (found.get(ast.unparse(base)) for base in exported.bases)):
                 exported.body += base.body if isinstance(base, ast.ClassDef) else ()
         yield exported
@@ -177,7 +177,7 @@ def _default(default: ast.expr | None) -> str:
 
 
 def _docstring(node: ast.ClassDef | ast.FunctionDef) -> Docstring:
-    """Split a docstring in Google's style.
+    """Parse a docstring in Google style.
 
     Raises:
         ValueError: there is none.
@@ -204,7 +204,7 @@ def _summary(method: ast.FunctionDef) -> str:
 
 
 def _meaning(method: ast.FunctionDef) -> str:
-    """Return the docstring's text, and what each of its arguments is."""
+    """Return the docstring's text and its arguments' descriptions."""
     entries = _docstring(method).sections.get("Args", {})
     listed = "; ".join(f"`{name}`: {text.rstrip('.')}" for name, text in entries.items())
     return f"{_summary(method)} {listed}." if listed else _summary(method)
@@ -221,7 +221,7 @@ def _call(method: ast.FunctionDef) -> str:
 
 
 def _attribute_types(init: ast.FunctionDef | None) -> dict[str, str]:
-    """Find the class that ``__init__`` makes an attribute of."""
+    """Return the class of each attribute that ``__init__`` creates."""
     return {
         node.targets[0].attr: ast.unparse(node.value.func)
         for node in (ast.walk(init) if init else ())
@@ -244,5 +244,5 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Write a docstring's double backticks as Markdown's, and keep a union's bar from ending the cell."""
+    """Convert a docstring's double backticks to Markdown, and escape the bar of a union."""
     return textwrap.dedent(text).replace("``", "`").replace("|", "\\|")

@@ -1,1 +1,1 @@
-"""The local AWS: start it, deploy to it, be a buyer."""
+"""The local AWS: start it, deploy to it, act as a buyer."""

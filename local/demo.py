@@ -1,4 +1,4 @@
-"""Deploys `app.py` to a local AWS, is a buyer, and says at each step what a person would want to know."""
+"""Deploy `app.py` to a local AWS and act as three buyers, printing and checking each step."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Demo:
-    """Acts and checks, and counts what differs.
+    """Acts as buyers and as the backend, and checks each step.
 
     Args:
-        deployment: what runs.
+        deployment: the running deployment.
     """
 
     def __init__(self, deployment: Deployment) -> None:
@@ -31,67 +31,69 @@ class Demo:
         self.checks: list[tuple[str, bool]] = []
 
     def register(self, title: str, customer: MarketplaceCustomer) -> None:
-        """Be a buyer from the button to the claim, and look at the row."""
+        """Act as a buyer from the button to the claim, and check the stored item."""
         _heading(title)
         deployment = self._deployment
-        answer = deployment.set_up_account(deployment.marketplace.form(customer))
-        location = answer.headers.get("Location", "")
+        response = deployment.set_up_account(deployment.marketplace.form(customer))
+        location = response.headers.get("Location", "")
         print("  the browser POSTs the form to the fulfillment URL")
-        self._check(f"{title}: sent on to the landing page", answer.status_code, HTTPStatus.SEE_OTHER)
-        if answer.status_code != HTTPStatus.SEE_OTHER:
-            print(answer.text)
+        self._check(f"{title}: redirected to the landing page", response.status_code, HTTPStatus.SEE_OTHER)
+        if response.status_code != HTTPStatus.SEE_OTHER:
+            print(response.text)
             return
         code = registration_code(location)
         print(f"    Location: {location.replace(code, code[:4] + '…')}")
 
-        print("  the product's backend claims the code")
+        print("  the product's backend claims the registration")
         unsigned = deployment.http.post(deployment.claim_url, json={"registration_code": code}, timeout=60)
-        self._check(f"{title}: an unsigned claim is refused", unsigned.status_code, HTTPStatus.FORBIDDEN)
+        self._check(f"{title}: an unsigned claim is denied", unsigned.status_code, HTTPStatus.FORBIDDEN)
         claim = deployment.claim(code)
-        self._check(f"{title}: the signed claim is answered", claim.status_code, HTTPStatus.OK)
+        self._check(f"{title}: the signed claim succeeds", claim.status_code, HTTPStatus.OK)
         registration = claim.json()
         self._check(
-            f"{title}: the backend knows the buyer",
+            f"{title}: the backend gets the buyer's account",
             registration.get("CustomerAWSAccountId"),
             customer.customer_aws_account_id,
         )
 
-        print("  the registrations table has")
-        rows = [
-            row for row in deployment.registrations() if row["CustomerAWSAccountId"] == customer.customer_aws_account_id
+        print("  the item in the registrations table")
+        items = [
+            item
+            for item in deployment.registrations()
+            if item["CustomerAWSAccountId"] == customer.customer_aws_account_id
         ]
-        for row in rows:
-            for name, value in sorted(row.items()):
+        for item in items:
+            for name, value in sorted(item.items()):
                 print(f"    {name:21} {value}")
-        self._check(f"{title}: one registration", len(rows), 1)
-        for name, given in {
+        self._check(f"{title}: one registration", len(items), 1)
+        for name, expected in {
             "CustomerIdentifier": customer.customer_identifier,
             "LicenseArn": customer.license_arn,
             "AgreementId": customer.agreement_id,
         }.items():
-            self._check(f"{title}: {name} as Marketplace gave it", rows[0].get(name), given)
+            self._check(f"{title}: {name} is what Marketplace returned", items[0].get(name), expected)
 
-    def come_late(self) -> None:
-        """Be a buyer whose token has expired."""
-        title = "A buyer who comes too late"
+    def register_too_late(self) -> None:
+        """Act as a buyer whose token has expired."""
+        title = "A buyer whose token has expired"
         _heading(title)
         marketplace = self._deployment.marketplace
         form = marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE))
         marketplace.clock.advance(timedelta(hours=5))
         print("  five hours later, the browser POSTs the form to the fulfillment URL")
         before = len(self._deployment.registrations())
-        answer = self._deployment.set_up_account(form)
-        self._check(f"{title}: refused", answer.status_code, HTTPStatus.GONE)
-        for sentence in re.findall(r"<(?:h1|p)>(?!<)(.*?)</", answer.text):
+        response = self._deployment.set_up_account(form)
+        self._check(f"{title}: rejected", response.status_code, HTTPStatus.GONE)
+        for sentence in re.findall(r"<(?:h1|p)>(?!<)(.*?)</", response.text):
             print(f"    the page says: {unescape(sentence)}")
         self._check(f"{title}: nothing is registered", len(self._deployment.registrations()), before)
 
-    def _check(self, what: str, got: object, expected: object) -> None:
+    def _check(self, description: str, got: object, expected: object) -> None:
         same = got == expected
-        self.checks.append((what, same))
+        self.checks.append((description, same))
         print(
-            f"    {'ok ' if same else 'NOT'} {what.partition(': ')[2]}: {'not given' if got is None else got}"
-            + ("" if same else f", not {expected}")
+            f"    {'ok    ' if same else 'FAILED'} {description.partition(': ')[2]}: {'none' if got is None else got}"
+            + ("" if same else f", expected {expected}")
         )
 
 
@@ -100,9 +102,9 @@ def _heading(text: str) -> None:
 
 
 def main() -> int:
-    """Run the demo; 0 if everything was as it should be."""
+    """Run the demo; 0 if every check passed."""
     print(
-        "Deploying app.py to a local AWS (cdk bootstrap, cdk deploy); the first time takes half a minute …", flush=True
+        "Deploying app.py to a local AWS (cdk bootstrap, cdk deploy); the first run takes half a minute …", flush=True
     )
     start = time.monotonic()
     try:
@@ -111,16 +113,16 @@ def main() -> int:
             print(f"  fulfillment URL  {deployment.fulfillment_url}")
             print(f"  claim URL        {deployment.claim_url}")
             demo = Demo(deployment)
-            demo.register("A customer of a product with licenses", MarketplaceCustomer.licensed(PRODUCT_CODE))
-            demo.register("A legacy customer", MarketplaceCustomer.legacy(PRODUCT_CODE))
-            demo.come_late()
+            demo.register("A buyer with a license", MarketplaceCustomer.licensed(PRODUCT_CODE))
+            demo.register("A buyer without a license", MarketplaceCustomer.legacy(PRODUCT_CODE))
+            demo.register_too_late()
     except LocalAwsError as error:
         print(error, file=sys.stderr)
         return 1
-    failed = [what for what, same in demo.checks if not same]
-    print(f"\n{len(demo.checks) - len(failed)} of {len(demo.checks)} checks were as they should be; all is stopped")
-    for what in failed:
-        print(f"  NOT {what}")
+    failed = [description for description, same in demo.checks if not same]
+    print(f"\n{len(demo.checks) - len(failed)} of {len(demo.checks)} checks passed; everything is stopped")
+    for description in failed:
+        print(f"  FAILED {description}")
     return 1 if failed else 0
 
 

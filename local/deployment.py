@@ -1,4 +1,4 @@
-"""`app.py` deployed to the local AWS, with a Marketplace before it and a backend behind it."""
+"""`app.py` deployed to the local AWS, with the Marketplace stand-in and a backend."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """What runs.
+    """The running deployment.
 
     Attributes:
         aws: the local AWS.
-        marketplace: mints tokens and answers ResolveCustomer.
+        marketplace: mints registration tokens and serves ResolveCustomer.
         api_id: of the deployed HTTP API.
-        table_name: of the registrations.
+        table_name: of the registrations table.
     """
 
     aws: LocalAws
@@ -40,26 +40,26 @@ class Deployment:
 
     @property
     def fulfillment_url(self) -> str:
-        """Where the local AWS answers for the fulfillment URL."""
+        """The address of the fulfillment URL in the local AWS."""
         return f"{self.aws.api_url(self.api_id)}/register"
 
     @property
     def claim_url(self) -> str:
-        """Where the local AWS answers for the claim URL."""
+        """The address of the claim URL in the local AWS."""
         return f"{self.aws.api_url(self.api_id)}/claim"
 
     @cached_property
     def http(self) -> requests.Session:
         """A client that trusts the local AWS."""
         session = requests.Session()
-        # The machine's own certificates would win over the local AWS's.
+        # The machine's own certificates would take precedence over the local AWS's.
         session.trust_env = False
         session.verify = str(self.aws.certificate)
         return session
 
     @cached_property
     def backend(self) -> boto3.Session:
-        """Credentials of a role that may do what ``grant_claim`` grants, and nothing else."""
+        """Credentials of a role with only the permission from ``grant_claim``."""
         iam, sts = self.aws.client("iam"), self.aws.client("sts")
         trust = _policy("sts:AssumeRole", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})
         role = iam.create_role(RoleName="product-backend", AssumeRolePolicyDocument=trust)["Role"]
@@ -78,35 +78,35 @@ class Deployment:
         )
 
     def set_up_account(self, form: Mapping[str, str]) -> requests.Response:
-        """Do what the browser does when the buyer presses the button."""
+        """Send the request that the browser sends when the buyer presses the button."""
         return self.http.post(
             self.fulfillment_url, data=form, headers={"Accept": "text/html"}, allow_redirects=False, timeout=60
         )
 
     def claim(self, registration_code: str) -> requests.Response:
-        """Do what the product's backend does with the code."""
+        """Claim a registration as the product's backend does."""
         return claim_registration(self.claim_url, registration_code, session=self.backend, http=self.http)
 
     def registrations(self) -> list[dict[str, Any]]:
-        """Read the whole table of registrations."""
+        """Read the whole registrations table."""
         items = self.aws.client("dynamodb").scan(TableName=self.table_name, ConsistentRead=True)["Items"]
         return [{name: next(iter(value.values())) for name, value in item.items()} for item in items]
 
 
 def registration_code(location: str) -> str:
-    """Return the code that a landing page's URL carries."""
+    """Return the registration code from the landing page's URL."""
     return parse_qs(urlsplit(location).query)["registration_code"][0]
 
 
 @contextmanager
 def deployed(**context: str) -> Iterator[Deployment]:
-    """Start the stand-in and the local AWS, deploy `app.py`, and stop all of it at the end.
+    """Start the stand-in and the local AWS, deploy `app.py`, and stop everything at the end.
 
     Args:
-        context: CDK context of `app.py`, over that of `cdk.json`.
+        context: CDK context for `app.py`, overriding that of `cdk.json`.
 
     Raises:
-        LocalAwsError: it did not start or deploy.
+        LocalAwsError: the local AWS did not start, or the deployment failed.
     """
     with (
         tempfile.TemporaryDirectory(prefix="marketplace-registration-") as folder,

@@ -1,4 +1,4 @@
-"""The product's sign-up page on this machine: what a seller's own landing page does, as small as it can be."""
+"""The product's landing page on this machine: a minimal version of a seller's own."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ _START_AGAIN = "<p>Go back to AWS Marketplace and press â€œSet up your accountâ€
 class LandingPage:
     """An HTTPS server on 127.0.0.1, from `start` to the end of its `with` block.
 
-    A deployment needs the page's address, and the page needs what comes of the deployment. So it has its address from
-    the beginning, and whoever calls before `start` waits.
+    A deployment needs the page's address, and the page needs the deployment. So the address is known from the
+    beginning, and requests that come before `start` wait.
 
     Attributes:
-        url: The address, for the construct's `products`.
+        url: the address, for the construct's `products`.
     """
 
     def __init__(self) -> None:
@@ -109,9 +109,9 @@ class LandingPage:
         """Serve.
 
         Args:
-            claim: Exchanges a code at the claim URL; called from several threads.
-            certificate: For 127.0.0.1.
-            key: The certificate's private key.
+            claim: claims a registration by its code; called from several threads.
+            certificate: for 127.0.0.1.
+            key: the certificate's private key.
         """
         self._server.claim = claim
         self._server.tls.load_cert_chain(certificate, key)
@@ -120,10 +120,10 @@ class LandingPage:
 
 
 class _Server(ThreadingTCPServer):
-    """Not an HTTPServer, which looks its own name up in DNS before it listens."""
+    """Not an HTTPServer, which looks up its own name in DNS before it listens."""
 
     allow_reuse_address = True
-    # A browser opens connections in advance and leaves them idle; the end does not wait for them.
+    # A browser opens connections in advance and leaves them idle; shutting down does not wait for them.
     daemon_threads = True
     request_queue_size = 128
     claim: Callable[[str], requests.Response]
@@ -135,12 +135,12 @@ class _Server(ThreadingTCPServer):
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = super().get_request()
-        # The first read shakes hands, in the connection's own thread, so that nobody waits for another's handshake.
+        # The first read does the handshake, in the connection's own thread, so that no connection waits for another's.
         return self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         error = sys.exception()
-        # A browser that does not trust the certificate yet, or that hung up, is no error of the server.
+        # A browser that does not trust the certificate yet or that disconnected is not a server error.
         if error is not None and not isinstance(error, OSError):
             raise error
 
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         if url.path == _LOG_IN:
-            self._page(HTTPStatus.OK, "Log in", "<p>Here the product would let its existing customers in.</p>")
+            self._page(HTTPStatus.OK, "Log in", "<p>Existing customers would log in here.</p>")
         elif url.path != _SIGN_UP:
             self._not_found()
         elif codes := parse_qs(url.query).get("registration_code"):
@@ -159,11 +159,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif registration := self._registration():
             self._page(HTTPStatus.OK, "Create your account", _sign_up_form(registration))
         else:
-            self._page(HTTPStatus.OK, "Create your account", f"<p>Sign-up starts there:</p>{_START_AGAIN}")
+            self._page(HTTPStatus.OK, "Create your account", _START_AGAIN)
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
-        # An answer to a body that is not read would be lost in the reset of the connection.
+        # A response to a body that is not read would be lost in the reset of the connection.
         self.rfile.read(min(int(length), _LONGEST_BODY) if length.isdecimal() else 0)
         if urlsplit(self.path).path != _SIGN_UP:
             self._not_found()
@@ -171,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._page(
                 HTTPStatus.OK,
                 "Thank you",
-                "<p>Here the product would create your account, and you would be in.</p>",
+                "<p>The product would now create your account and log you in.</p>",
             )
         else:
             self._page(HTTPStatus.FORBIDDEN, "Your sign-up session has ended", _START_AGAIN)
@@ -181,16 +181,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _claim(self, code: str) -> None:
         try:
-            answer = self._landing_page.claim(code)
-            status = answer.status_code
+            response = self._landing_page.claim(code)
+            status = response.status_code
         except requests.RequestException:
             status = HTTPStatus.SERVICE_UNAVAILABLE
         if status == HTTPStatus.OK:
-            # A new session for every claim: one that somebody else planted in the browser gets no registration.
+            # A new session for every claim: a session ID planted in the browser by someone else gets no registration.
             session = secrets.token_urlsafe(32)
-            self._landing_page.registrations[session] = answer.json()
+            self._landing_page.registrations[session] = response.json()
             cookie = f"{_COOKIE}={session}; Path={_SIGN_UP}; HttpOnly; Secure; SameSite=Lax"
-            # The code leaves the address, and with it the history and whatever is copied from there.
+            # Removes the code from the address, and so from the history and from copied links.
             self._send(HTTPStatus.SEE_OTHER, {"Location": _SIGN_UP, "Set-Cookie": cookie})
         elif status == HTTPStatus.NOT_FOUND:
             self._page(
@@ -207,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
 
     def _registration(self) -> Mapping[str, str] | None:
-        # Cookies know no port: other servers on this machine send theirs along, and http.cookies fails on odd ones.
+        # Cookies ignore the port: other servers' on this machine arrive too, and http.cookies fails on odd ones.
         for pair in self.headers.get("Cookie", "").split(";"):
             name, _, session = pair.strip().partition("=")
             if name == _COOKIE and session in self._landing_page.registrations:
@@ -215,7 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _not_found(self) -> None:
-        self._page(HTTPStatus.NOT_FOUND, "There is no such page", _START_AGAIN)
+        self._page(HTTPStatus.NOT_FOUND, "Page not found", _START_AGAIN)
 
     def _page(self, status: HTTPStatus, heading: str, content: str) -> None:
         self._send(status, {"Content-Type": "text/html; charset=utf-8"}, _document(heading, content))
@@ -239,14 +239,14 @@ def _sign_up_form(registration: Mapping[str, str]) -> str:
         for name, label in _FACTS.items()
         if name in registration
     )
-    return f"""<p>Thank you for subscribing on AWS Marketplace. This is what it says of you:</p>
+    return f"""<p>Thank you for subscribing on AWS Marketplace. These are the details that it sent us:</p>
 <dl>{facts}</dl>
 <form method="post" action="{_SIGN_UP}">
 <label for="email">E-mail address</label>
 <input id="email" name="email" type="email" autocomplete="email" required aria-describedby="ready">
 <button type="submit">Create account</button>
 </form>
-<p id="ready">Your access is ready as soon as you have signed up.</p>"""
+<p id="ready">Your access is ready when AWS Marketplace has confirmed your subscription; you then get an email.</p>"""
 
 
 def _document(heading: str, content: str) -> str:
@@ -264,7 +264,7 @@ def _document(heading: str, content: str) -> str:
 {content}
 <nav aria-label="Help"><a href="{_LOG_IN}">Log in to your account</a>
 <a href="mailto:support@example.com">Contact support</a></nav>
-<p class="notice">This page runs on this computer, in place of a product's own. It keeps nothing that you enter.</p>
+<p class="notice">This page runs on this computer, in place of the product's own. It does not store your input.</p>
 </main>
 </body>
 </html>

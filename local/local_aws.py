@@ -1,8 +1,8 @@
-"""An AWS on loopback that takes a real `cdk deploy`, with role policies enforced.
+"""An AWS emulator on loopback that accepts a real `cdk deploy` and enforces role policies.
 
-The emulator, its Lambdas and the CDK command line see nothing of the machine's own AWS configuration. All that they
-write is in the caller's folder; only the CDK's own caches stay in the home folder, as unpacking them takes longer than
-all the rest.
+The emulator, its Lambdas and the CDK command line see nothing of the machine's own AWS configuration. They write only
+to the caller's folder, except for the CDK's caches: those stay in the home folder, because unpacking them takes longer
+than everything else.
 """
 
 import contextlib
@@ -38,10 +38,19 @@ _PROJECT = Path(__file__).parents[1]
 _HOST = "127.0.0.1"
 _START_SECONDS = 30
 
-# Reading the pipe until its end ties the server's life to ours, however we end. The group takes the Lambdas along.
+# The pipe ends with this process, however it ends, and then so does the server. The group includes the Lambdas.
+# The emulator rejects a saved query of CloudWatch Logs, which every dashboard here comes with; it is accepted instead,
+# and kept nowhere.
 _SERVE = """
-import os, signal, sys, threading
+import os, signal, sys, threading, uuid
 from hypercorn.__main__ import main
+from ministack.services.cloudformation import provisioners
+
+provisioners._RESOURCE_HANDLERS.setdefault("AWS::Logs::QueryDefinition", {
+    "create": lambda logical_id, properties, stack: (str(uuid.uuid4()), {}),
+    "update": lambda physical_id, old, new, stack: (physical_id, {}),
+    "delete": lambda physical_id, properties: None,
+})
 
 def watch():
     os.read(0, 1)
@@ -59,27 +68,27 @@ _FOREIGN_NAMES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "NODE_
 
 
 class LocalAwsError(Exception):
-    """The local AWS did not start, or a command to it failed; the message carries the output."""
+    """The local AWS did not start, or a command failed; the message includes the output."""
 
 
 class LocalAws:
     """The local AWS, running from `__enter__` to `__exit__`.
 
     Attributes:
-        folder: Where everything is written; the caller's, who also removes it.
-        certificate: The server's certificate, valid for 127.0.0.1 and localhost. It is its own CA bundle, and may
-            serve other servers on loopback.
-        key: The private key of the certificate.
-        log: What the server and the CDK command line printed.
+        folder: holds everything that is written; it belongs to the caller, who also removes it.
+        certificate: the server's certificate, valid for 127.0.0.1 and localhost. It is its own CA bundle, and other
+            servers on loopback may use it.
+        key: the private key of the certificate.
+        log: the output of the server and of the CDK command line.
     """
 
     def __init__(self, folder: Path, *, marketplace_endpoint_url: str | None = None) -> None:
-        """Nothing is started yet.
+        """Start nothing yet.
 
         Args:
-            folder: A scratch folder.
-            marketplace_endpoint_url: Where the Lambdas reach AWS Marketplace Metering instead of the emulator, which
-                does not answer ResolveCustomer.
+            folder: a scratch folder.
+            marketplace_endpoint_url: where the Lambdas call AWS Marketplace Metering; the emulator does not support
+                ResolveCustomer.
         """
         self.folder = folder.resolve()
         self.certificate = self.folder / "server.crt"
@@ -112,11 +121,11 @@ class LocalAws:
         return f"https://{_HOST}:{self._port}"
 
     def api_url(self, api_id: str) -> str:
-        """The address of an HTTP API with a `$default` stage, to which a route's path is appended."""
+        """The address of an HTTP API with a `$default` stage; append a route's path."""
         return f"{self.endpoint_url}/_aws/execute-api/{api_id}/$default"
 
     def environment(self) -> dict[str, str]:
-        """The environment in which the AWS CLI, the CDK or an SDK is a client of this AWS and of no other."""
+        """The environment variables that point the AWS CLI, the CDK or an SDK at this AWS and no other."""
         return {
             **{name: value for name, value in os.environ.items() if not _is_foreign(name.upper())},
             "PATH": os.pathsep.join(
@@ -144,7 +153,7 @@ class LocalAws:
         """A boto3 client of this AWS, with the account's root credentials unless others are given.
 
         Args:
-            service: The service's name in boto3.
+            service: the service's name in boto3.
             credentials: `aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`.
         """
         session = boto3.Session(botocore_session=botocore.session.Session(session_vars=_NO_PROFILE))
@@ -163,18 +172,18 @@ class LocalAws:
         """Deploy every stack of a CDK app, as `cdk deploy --all` does.
 
         Args:
-            app: The command that synthesises the app.
+            app: the command that synthesizes the app.
             context: CDK context values.
-            cwd: Where the app runs and has its `cdk.json`.
+            cwd: where the app runs and has its `cdk.json`.
 
         Returns:
-            The outputs by stack.
+            the outputs by stack.
 
         Raises:
-            LocalAwsError: with the command line's output.
+            LocalAwsError: a command failed; the message includes its output.
         """
         if not self._bootstrapped:
-            # In a folder without cdk.json: bootstrap would synthesise the app that it finds, for nothing.
+            # In a folder without cdk.json: otherwise bootstrap would needlessly synthesize the app.
             self._cdk("bootstrap", [f"aws://{ACCOUNT}/{REGION}"], self.folder)
             self._bootstrapped = True
         outputs = self.folder / "outputs.json"
@@ -187,18 +196,18 @@ class LocalAws:
         return deployed
 
     def destroy(self) -> None:
-        """Delete what `deploy` deployed last, as `cdk destroy --all` does.
+        """Delete the last deployment, as `cdk destroy --all` does.
 
         Raises:
-            LocalAwsError: with the command line's output.
+            LocalAwsError: a command failed; the message includes its output.
         """
         self._cdk("destroy", ["--all", "--force", "--app", str(self._assembly)], self.folder)
 
     def reset(self) -> None:
-        """Forget everything that was deployed or stored.
+        """Discard everything that was deployed or stored.
 
         Raises:
-            LocalAwsError: if the server refuses.
+            LocalAwsError: the server did not reset.
         """
         if (status := self._status("POST", "/_ministack/reset")) != http.HTTPStatus.OK:
             raise LocalAwsError(f"the local AWS was not reset: status {status}")
@@ -207,7 +216,7 @@ class LocalAws:
     def _start(self) -> None:
         with socket.create_server((_HOST, 0)) as listener, self.log.open("ab") as log:
             self._port = listener.getsockname()[1]
-            # Handing over a socket that is bound already leaves no moment for another process to take the port.
+            # The server inherits a bound socket, so that no other process can take the port in between.
             bind = f"fd://{listener.fileno()}"
             command = [str(_PROJECT / ".local-aws/bin/python"), "-c", _SERVE, "ministack.app:app", "--workers", "0"]
             self._server = subprocess.Popen(
@@ -230,7 +239,7 @@ class LocalAws:
         raise LocalAwsError(f"the local AWS did not start:\n{self.log.read_text(encoding='utf-8', errors='replace')}")
 
     def _server_environment(self) -> dict[str, str]:
-        # The Lambdas inherit it, so it holds nothing of the machine but what a Python interpreter may need to start.
+        # The Lambdas inherit it, so of the machine's own variables it has only one that a Python interpreter may need.
         marketplace = self._marketplace_endpoint_url
         return {
             **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
@@ -245,7 +254,7 @@ class LocalAws:
             "MINISTACK_SSL_CERT": str(self.certificate),
             "MINISTACK_SSL_KEY": str(self.key),
             "AWS_CA_BUNDLE": str(self.certificate),
-            # Its other listeners have fixed ports, and it removes containers that it takes for its own.
+            # Its other listeners have fixed ports, and it would remove containers that it believes are its own.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": f"unix://{self.folder}/no-docker",
@@ -254,7 +263,7 @@ class LocalAws:
     def _stop(self) -> None:
         server, self._server = self._server, None
         if server is not None:
-            # There is nothing to save, and asked to end it would first wait for open connections.
+            # There is nothing to save, and a graceful shutdown would wait for open connections.
             with server, contextlib.suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGKILL)
 
@@ -284,7 +293,7 @@ class LocalAws:
             try:
                 output, _ = process.communicate()
             except BaseException:
-                # Ended alone, it would leave behind the app that it runs, writing into a folder that is to be removed.
+                # Kill the group: otherwise the app would survive and write into a folder that is being removed.
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 raise
@@ -299,9 +308,9 @@ def _is_foreign(name: str) -> bool:
 
 
 def write_certificate(certificate: Path, key: Path) -> None:
-    """Write a new certificate for 127.0.0.1 and localhost, which is its own authority, and its private key.
+    """Write a new self-signed certificate for 127.0.0.1 and localhost, and its private key.
 
-    The emulator would need the openssl command for it.
+    The emulator's own way requires the openssl command.
     """
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local AWS")])

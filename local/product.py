@@ -1,4 +1,4 @@
-"""The one product of the app, the tests and the benchmarks, as `cdk.json` has it."""
+"""The one product of the app, the tests and the benchmarks, from `cdk.json`."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Deploys `app.py` to a local AWS as the demo does, and leaves it to a person with a browser."""
+"""Deploy `app.py` to a local AWS as the demo does, and keep it running for your browser."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ if TYPE_CHECKING:
 
 
 def offers() -> list[MarketplaceOffer]:
-    """Make one customer of each kind that a seller meets."""
+    """Return one buyer of each kind."""
     licensed = MarketplaceCustomer.licensed(PRODUCT_CODE)
     return [
-        MarketplaceOffer(label="A customer of a product with licenses", customer=licensed),
+        MarketplaceOffer(label="A buyer with a license", customer=licensed),
         MarketplaceOffer(
             label="The same account with a second license",
             customer=MarketplaceCustomer.licensed(
                 PRODUCT_CODE, customer_aws_account_id=licensed.customer_aws_account_id
             ),
         ),
-        MarketplaceOffer(label="A legacy customer", customer=MarketplaceCustomer.legacy(PRODUCT_CODE)),
+        MarketplaceOffer(label="A buyer without a license", customer=MarketplaceCustomer.legacy(PRODUCT_CODE)),
         MarketplaceOffer(
-            label="A customer on a free trial", customer=MarketplaceCustomer.licensed(PRODUCT_CODE), free_trial=True
+            label="A buyer on a free trial", customer=MarketplaceCustomer.licensed(PRODUCT_CODE), free_trial=True
         ),
         MarketplaceOffer(
-            label="A customer of another seller's product, to be refused",
+            label="A buyer of another seller's product, who is rejected",
             customer=MarketplaceCustomer.licensed("9another0seller0product9"),
         ),
     ]
 
 
 def instructions(deployment: Deployment, landing_page_url: str) -> str:
-    """Say what to open and what to expect.
+    """Return which pages to open and what to expect.
 
     Args:
-        deployment: what runs.
-        landing_page_url: where the buyer goes on.
+        deployment: the running deployment.
+        landing_page_url: to which the resolver redirects buyers.
     """
     client = deployment.aws.environment()
     credentials = [f"{name}={client[name]}" for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
     where = ["--endpoint-url", deployment.aws.endpoint_url, "--ca-bundle", str(deployment.aws.certificate)]
     scan = ["aws", "dynamodb", "scan", "--region", REGION, *where, "--table-name", deployment.table_name]
-    # A profile, a proxy or a session of the machine's own would come before what is given here.
+    # The machine's own profile, proxy or session would take precedence over these values.
     command = f'env -i PATH="$PATH" {shlex.join([*credentials, *scan])}'
     return f"""
 Open in a browser on this machine
 
   1. the fulfillment URL    {deployment.fulfillment_url}
   2. the landing page       {landing_page_url}
-     The browser warns of both, as their certificate is self-signed: choose “Advanced” and go on, once for each.
+     The browser warns about both, because their certificate is self-signed: choose “Advanced” and continue.
   3. AWS Marketplace        {deployment.marketplace.page_url}
-     It is a simulated one; be a buyer and press “Set up your account”.
+     This is the Marketplace stand-in: choose a buyer and press “Set up your account”.
 
-The registrations are in the table {deployment.table_name}; with the AWS CLI, in another terminal:
+The registrations table is {deployment.table_name}. To read it with the AWS CLI, in another terminal:
 
   {command}
 
@@ -71,17 +71,17 @@ Ctrl-C stops everything
 
 
 def main() -> int:
-    """Deploy and stay; 0 if it was stopped, 1 if it did not come up."""
+    """Deploy and keep running; 0 once stopped, 1 if the deployment failed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
         print(
-            "Deploying app.py to a local AWS (cdk bootstrap, cdk deploy); the first time takes half a minute …",
+            "Deploying app.py to a local AWS (cdk bootstrap, cdk deploy); the first run takes half a minute …",
             flush=True,
         )
         start = time.monotonic()
         with LandingPage() as landing_page, deployed(landing_page=landing_page.url) as deployment:
-            # Made now, while there is one thread: two claims at once would make the backend's role twice.
+            # Created now, in a single thread: two concurrent claims would create the backend's role twice.
             _ = deployment.backend
             landing_page.start(claim=deployment.claim, certificate=deployment.aws.certificate, key=deployment.aws.key)
             deployment.marketplace.publish(fulfillment_url=deployment.fulfillment_url, offers=offers())
@@ -90,7 +90,7 @@ def main() -> int:
             while True:
                 signal.pause()
     except KeyboardInterrupt:
-        print("\nAll is stopped")
+        print("\nEverything is stopped")
         return 0
     except LocalAwsError as error:
         print(error, file=sys.stderr)
@@ -98,7 +98,7 @@ def main() -> int:
 
 
 def _stop(_number: int, _frame: object) -> None:
-    # An impatient second Ctrl-C must not cut short what the first one stops.
+    # A second Ctrl-C must not interrupt the clean-up that the first one started.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""In-memory collaborators of the rules."""
+"""In-memory collaborators of the rules; tests/store_cases.py holds the store to DynamoDB's behavior."""
 
 from __future__ import annotations
 
@@ -17,47 +17,66 @@ ACCOUNT = "111122223333"
 
 @dataclass
 class FakeMarketplace:
-    answers: Mapping[str, Customer | RegistrationError]
+    responses: Mapping[str, Customer | RegistrationError]
     redeemed: list[str] = field(default_factory=list)
 
     def resolve_customer(self, registration_token: str) -> Customer:
         self.redeemed.append(registration_token)
-        answer = self.answers[registration_token]
-        if isinstance(answer, RegistrationError):
-            raise answer
-        return answer
+        response = self.responses[registration_token]
+        if isinstance(response, RegistrationError):
+            raise response
+        return response
+
+
+@dataclass
+class ClaimRecord:
+    key: tuple[str, str]
+    expires_at: int
+    claimant: str | None = None
 
 
 @dataclass
 class FakeStore:
     fail_at: str | None = None
-    claims: dict[str, dict[str, object]] = field(default_factory=dict)
+    claims: dict[str, ClaimRecord] = field(default_factory=dict)
     registrations: dict[tuple[str, str], Registration] = field(default_factory=dict)
 
     def write_claim(self, code_hash: str, customer: Customer, *, expires_at: int) -> None:
         self._fail("write_claim")
-        self.claims[code_hash] = {"key": _key(customer), "expires_at": expires_at}
+        self.claims[code_hash] = ClaimRecord(_key(customer), expires_at)
 
     def write_registration(self, customer: Customer, *, at: str) -> bool:
         self._fail("write_registration")
         before = self.registrations.get(_key(customer))
         registered_at = before["RegisteredAt"] if before else at
+        kept = {name: value for name, value in (before or {}).items() if name != "OfferType"}
         self.registrations[_key(customer)] = cast(
-            "Registration", {**(before or {}), **customer, "RegisteredAt": registered_at, "LastRegisteredAt": at}
+            "Registration", {**kept, **customer, "RegisteredAt": registered_at, "LastRegisteredAt": at}
         )
-        return before is None
+        return registered_at == at
 
     def read_claim(self, code_hash: str, *, now: int) -> Registration | None:
         self._fail("read_claim")
-        claim = self.claims.get(code_hash)
-        if claim is None or cast("int", claim["expires_at"]) <= now:
+        record = self.claims.get(code_hash)
+        if record is None or record.expires_at <= now:
             return None
-        return self.registrations[cast("tuple[str, str]", claim["key"])]
+        return self.registrations.get(record.key)
 
     def take_claim(self, code_hash: str, *, claimant: str, now: int) -> bool:
         self._fail("take_claim")
-        claim = self.claims[code_hash]
-        return cast("int", claim["expires_at"]) > now and claim.setdefault("claimant", claimant) == claimant
+        record = self.claims.get(code_hash)
+        if record is None or record.expires_at <= now or record.claimant not in {None, claimant}:
+            return False
+        record.claimant = claimant
+        return True
+
+    def delete_registration(self, customer: Customer) -> None:
+        """Delete it as a seller may."""
+        self.registrations.pop(_key(customer), None)
+
+    def delete_claim(self, code_hash: str) -> None:
+        """Delete it as time to live does."""
+        self.claims.pop(code_hash, None)
 
     def _fail(self, call: str) -> None:
         if self.fail_at == call:

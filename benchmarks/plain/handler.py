@@ -1,4 +1,4 @@
-"""The handler that is written first: two clients, one call, one write. It is what ours is compared with."""
+"""The handler that one would write first: two clients, one call, one write. The resolver is compared with it."""
 
 import base64
 import os
@@ -12,7 +12,7 @@ dynamodb = boto3.client("dynamodb")
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Redeem the buyer's token, keep the customer, send the buyer on."""
+    """Redeem the buyer's token, store the buyer, redirect to the landing page."""
     form = parse_qs(base64.b64decode(event["body"]).decode())
     customer = marketplace.resolve_customer(RegistrationToken=form["x-amzn-marketplace-token"][0])
     dynamodb.put_item(

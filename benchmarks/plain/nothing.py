@@ -1,6 +1,6 @@
-"""Answers and does nothing: what is left is the interpreter and the runtime's own client."""
+"""A no-op handler: only the interpreter and the runtime's own client are left."""
 
 
 def handler(_event: object, _context: object) -> dict[str, int]:
-    """Answer as the others do."""
+    """Respond as the others do."""
     return {"statusCode": 303}

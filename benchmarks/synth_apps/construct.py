@@ -1,4 +1,4 @@
-"""As many ``MarketplaceRegistration`` as wanted. ``python -m benchmarks.synth_apps.construct INSTANCES``."""
+"""INSTANCES times ``MarketplaceRegistration``. ``python -m benchmarks.synth_apps.construct INSTANCES``."""
 
 import sys
 
@@ -6,8 +6,8 @@ from aws_cdk import App, Stack
 
 from constructs_lib import MarketplaceRegistration
 
-# CloudFormation takes 500 resources in a stack: ten registrations would fit, and leave a seller room for nothing else.
-# Five are half of that, and 5, 20 and 50 are whole stacks.
+# A stack can have 500 resources: ten registrations would fit and leave a seller no room for anything more. Five are
+# half of that, and 5, 20 and 50 fill whole stacks.
 PER_STACK = 5
 
 app = App()

@@ -80,6 +80,8 @@ class LambdaFunction(Construct):
             role=self.role,
             log_group=self.log_group,
             logging_format=lambda_.LoggingFormat.JSON,
+            # Explicit: at WARN every success line, and every metric made of one, would vanish.
+            application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
         )
         Validations.of(self.function).acknowledge(
             Acknowledgment(

@@ -39,17 +39,24 @@ class LogMetrics(Construct):
         self._filters: dict[str, logs.MetricFilter] = {}
         self._last_of: dict[str, logs.MetricFilter] = {}
         for name, outcomes in counts.items():
-            patterns = (logs.FilterPattern.string_value("$.outcome", "=", outcome) for outcome in outcomes)
-            self.add(name, log_group, logs.FilterPattern.any(*patterns))
+            self.add(name, log_group, _any_of(outcomes))
         for name, field in times.items():
             # FilterPattern.exists puts the star in quotes, which CloudWatch documents for text only.
             self.add(name, log_group, logs.FilterPattern.literal(f"{{ $.{field} = * }}"), value=f"$.{field}")
 
-    def add(self, name: str, log_group: logs.ILogGroup, pattern: logs.IFilterPattern, *, value: str = "1") -> None:
-        """Make one more metric, of any log."""
+    def add(
+        self,
+        name: str,
+        log_group: logs.ILogGroup,
+        pattern: logs.IFilterPattern,
+        *,
+        value: str = "1",
+        construct_id: str | None = None,
+    ) -> None:
+        """Make one more metric, of any log; with a ``construct_id``, let one more filter publish to a metric."""
         made = self._filters[name] = logs.MetricFilter(
             self,
-            name,
+            construct_id or name,
             log_group=log_group,
             filter_pattern=pattern,
             metric_namespace=self._namespace,
@@ -61,6 +68,13 @@ class LogMetrics(Construct):
             made.node.add_dependency(before)
         self._last_of[log_group.node.addr] = made
 
+    def add_difference(
+        self, name: str, log_group: logs.ILogGroup, *, plus: tuple[str, ...], minus: tuple[str, ...]
+    ) -> None:
+        """Make a metric whose sum is the count of some outcomes less the count of others, without metric math."""
+        self.add(name, log_group, _any_of(plus))
+        self.add(name, log_group, _any_of(minus), value="-1", construct_id=f"{name}Minus")
+
     def metric(self, name: str, **options: Any) -> cloudwatch.Metric:
         """Return the metric of that name, by default its sum.
 
@@ -70,3 +84,8 @@ class LogMetrics(Construct):
         if name not in self._filters:
             raise ValueError(f"name: must be one of {', '.join(self._filters)}, got {name!r}")
         return self._filters[name].metric(**{"statistic": cloudwatch.Stats.SUM, **options})
+
+
+def _any_of(outcomes: tuple[str, ...]) -> logs.IFilterPattern:
+    patterns = (logs.FilterPattern.string_value("$.outcome", "=", outcome) for outcome in outcomes)
+    return logs.FilterPattern.any(*patterns)

@@ -24,6 +24,8 @@ class Signal:
         label: of the metric in that graph.
         runbook: heading of the runbook's section.
         minutes: the period.
+        evaluation_periods: how many of the latest periods are evaluated.
+        datapoints_to_alarm: how many of those must breach; None means all.
     """
 
     metric: Callable[..., cloudwatch.Metric]
@@ -34,3 +36,10 @@ class Signal:
     label: str
     runbook: str
     minutes: int = 5
+    evaluation_periods: int = 1
+    datapoints_to_alarm: int | None = None
+
+    @property
+    def anchor(self) -> str:
+        """The runbook section's anchor, as GitHub and most Markdown renderers make it of the heading."""
+        return self.runbook.lower().replace(",", "").replace(" ", "-")

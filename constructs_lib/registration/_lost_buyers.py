@@ -7,12 +7,15 @@ from collections.abc import Sequence
 LOST_BUYERS: Sequence[str] = (
     "fields coalesce(CustomerAWSAccountId, api_request_id) as buyer",
     "fields coalesce(LicenseArn, ProductCode, api_request_id) as purchase",
-    'filter message = "POST /register"',
+    # 1 or 0, to be added up. No other outcome contains the word.
+    'fields strcontains(outcome, "claimed") as claim, strcontains(message, "register") as attempt',
+    'filter message = "POST /register" or outcome = "claimed"',
     (
         "stats max(@timestamp) as last_seen, latest(outcome) as last_outcome, latest(ProductCode) as product, "
-        "latest(api_request_id) as last_request, count(*) as attempts by buyer, purchase"
+        "latest(api_request_id) as last_request, sum(attempt) as attempts, sum(claim) as claims by buyer, purchase"
     ),
-    'filter last_outcome not in ["registered", "registered_again"]',
+    # Whose last attempt failed, or who registered and was never claimed.
+    'filter last_outcome not in ["registered", "registered_again", "claimed"] or claims = 0',
     "sort last_seen desc",
     "display buyer, product, last_outcome, last_seen, attempts, last_request",
 )

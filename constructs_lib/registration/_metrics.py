@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from constructs_lib.registration._outcomes import CODES_UNCLAIMED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -56,6 +58,17 @@ class RegistrationMetrics:
     def metric_claims_refused(self, **options: Any) -> cloudwatch.Metric:
         """Return the sum of the claims whose registration code was unknown, used or expired."""
         return self.metric("ClaimsRefused", **options)
+
+    def metric_claims_denied(self, **options: Any) -> cloudwatch.Metric:
+        """Return the sum of the claims that API Gateway denied with 403: not signed, wrongly signed or not granted."""
+        return self.metric("ClaimsDenied", **options)
+
+    def metric_codes_unclaimed(self, **options: Any) -> cloudwatch.Metric:
+        """Return the registration codes that were issued, less those that were claimed.
+
+        Only its sum has a meaning. A claim that is repeated with the same ``Idempotency-Key`` is taken off again.
+        """
+        return self.metric(CODES_UNCLAIMED, **options)
 
     def metric_marketplace_time(self, **options: Any) -> cloudwatch.Metric:
         """Return the 99th percentile of the time that ResolveCustomer took, retries included, in milliseconds."""

@@ -16,5 +16,8 @@ COUNTS: Mapping[str, tuple[str, ...]] = {
 }
 """Metric name to the outcomes that it counts."""
 
+CODES_UNCLAIMED = "CodesUnclaimed"
+"""The metric that adds one for each registration code that was issued, and takes one off for each that was claimed."""
+
 TIMES: Mapping[str, str] = {"MarketplaceTime": "resolve_customer_ms", "StoreTime": "write_registration_ms"}
 """Metric name to the field that it takes, in milliseconds."""

@@ -32,7 +32,6 @@ from constructs_lib._types import (
     sequence,
     text,
 )
-from constructs_lib.monitoring.alarm_settings import AlarmSettings
 from constructs_lib.registration._store import TABLE_KEY
 
 if TYPE_CHECKING:
@@ -47,6 +46,7 @@ _TABLE = implementation(
 )
 _KEY = implementation('a KMS key, such as Key.from_key_arn(stack, "Key", arn)', "grant_encrypt_decrypt", kms.IKey)
 _ACTION = implementation("an action, such as aws_cloudwatch_actions.SnsAction(topic)", "bind", cloudwatch.IAlarmAction)
+_ACTIONS = sequence("a list of actions, such as [aws_cloudwatch_actions.SnsAction(topic)]")
 _DOMAIN_NAME = implementation("a DomainName of aws_apigatewayv2", "regional_domain_name", apigwv2.IDomainName)
 _GRANTEE = implementation("a role, a function or something else with a role", "grant_principal", iam.IGrantable)
 _LINK = text("https://example.com/help").or_none()
@@ -71,7 +71,9 @@ PARAMETERS: Mapping[str, Kind] = {
     "claim_ttl": duration("Duration.minutes(10)").or_none(),
     "support_url": _LINK,
     "login_url": _LINK,
-    "alarm_actions": sequence("a list of actions, such as [aws_cloudwatch_actions.SnsAction(topic)]"),
+    "alarm_actions": _ACTIONS,
+    "ok_actions": _ACTIONS,
+    "runbook_url": text("https://wiki.example.com/runbook").or_none(),
     "alarm_settings": mapping('a dict, such as {"ResolverSlow": AlarmSettings(threshold=9000)}').or_none(),
     "log_retention": instance("one of RetentionDays, such as RetentionDays.ONE_YEAR", logs.RetentionDays),
     "removal_policy": instance("one of RemovalPolicy, such as RemovalPolicy.RETAIN", RemovalPolicy),
@@ -207,13 +209,15 @@ def validate_reserved(executions: int | None) -> None:
         )
 
 
-def validate_alarms(actions: Sequence[object], settings: Mapping[Any, object]) -> None:
-    """Reject what is no action, and what is no setting of an alarm."""
-    for action in actions:
-        check_type("alarm_actions: each", action, _ACTION)
-    for alarm, chosen in settings.items():
+def validate_alarms(
+    *, alarm_actions: Sequence[object], ok_actions: Sequence[object], alarm_settings: Mapping[Any, object]
+) -> None:
+    """Reject what is no action, and what is no alarm's name."""
+    for name, actions in (("alarm_actions: each", alarm_actions), ("ok_actions: each", ok_actions)):
+        for action in actions:
+            check_type(name, action, _ACTION)
+    for alarm in alarm_settings:
         check_type("alarm_settings: an alarm's name", alarm, text("ResolverSlow"))
-        check_type(f"alarm_settings: {alarm}", chosen, instance("AlarmSettings(…)", AlarmSettings).or_none())
 
 
 def validate_grantee(grantee: iam.IGrantable, account: str) -> None:

@@ -28,6 +28,7 @@ class Graph(StrEnum):
     API = "API and resolver: errors and throttles"
     MARKETPLACE = "Marketplace: errors and throttles"
     REJECTED = "Tokens and products rejected"
+    CLAIMS = "Claims: denied, rejected, missing"
     STORE = "DynamoDB: failed requests"
     TABLE_THROTTLES = "Tables: throttles"
     TABLE_ERRORS = "Tables: DynamoDB errors"
@@ -42,6 +43,15 @@ _NOT_BAD_LUCK = 3
 # An expired token is ordinary: a tab left open over lunch. This many in a quarter of an hour mean that someone is
 # guessing tokens, or that the listing sends every buyer with a token that cannot be redeemed.
 _CROWD = 20
+
+# A buyer who reloads the landing page makes a backend claim a used code again. This many in an hour are no reloads.
+_MANY_RELOADS = 10
+
+# A tab that is closed too early, and a button that is pressed twice, each leave a code that is never claimed.
+_NOT_A_CLOSED_TAB = 3
+
+_HOUR_MINUTES = 60
+_DAY_HOURS = 24
 
 # A fifth of the time limit. One call has timed out and its retry is slow too; beyond that a request ends in a response
 # of its own, which other alarms count.
@@ -100,6 +110,21 @@ SIGNALS: Mapping[AlarmName, Signal] = {
         label="API 5xx",
         runbook="ApiServerErrors",
     ),
+    # At a few registrations a day an outage never has three failures in five minutes. By the hour, so that a buyer who
+    # tries again at once counts once; more than a day, so that yesterday's buyer at this hour still counts.
+    "RecurringServerErrors": Signal(
+        metric=RegistrationMetrics.metric_api_server_errors,
+        threshold=_ONE,
+        minutes=_HOUR_MINUTES,
+        evaluation_periods=2 * _DAY_HOURS,
+        datapoints_to_alarm=2,
+        description="Buyers keep getting an error page, in two or more of the last 48 hours: too few for a burst, but "
+        "it does not pass. The resolver's log shows which part failed (status 500 and 503).",
+        reason="one failure may pass; if the next buyer fails too, hours or a day later, nothing has passed",
+        graph=Graph.API,
+        label="5xx per hour",
+        runbook="RecurringServerErrors",
+    ),
     "ApiThrottled": Signal(
         metric=RegistrationMetrics.metric_api_throttled,
         threshold=_ONE,
@@ -156,7 +181,8 @@ SIGNALS: Mapping[AlarmName, Signal] = {
         threshold=_NOT_BAD_LUCK,
         description="AWS Marketplace does not respond to ResolveCustomer; buyers are asked to retry. Check the AWS "
         "Health Dashboard; once it is over, contact the buyers who did not return.",
-        reason="a single failure may be a coincidence; three are an outage",
+        reason="a single failure may be a coincidence; three are an outage; at a few registrations a day "
+        "`RecurringServerErrors` fires",
         graph=Graph.MARKETPLACE,
         label="Unavailable",
         runbook="MarketplaceUnavailable",
@@ -203,6 +229,40 @@ SIGNALS: Mapping[AlarmName, Signal] = {
         graph=Graph.REJECTED,
         label="Products",
         runbook="ProductsRefused",
+    ),
+    "ClaimsDenied": Signal(
+        metric=RegistrationMetrics.metric_claims_denied,
+        threshold=_ONE,
+        description="API Gateway denied a claim with 403, and the buyer is stuck on the landing page. The backend "
+        "signs wrongly or has lost its permission; if the access log has no address of yours, it was a stranger.",
+        reason="only the operator can fix it, and no buyer gets past the landing page until then",
+        graph=Graph.CLAIMS,
+        label="Denied",
+        runbook="ClaimsDenied",
+    ),
+    "ClaimsRefused": Signal(
+        metric=RegistrationMetrics.metric_claims_refused,
+        threshold=_MANY_RELOADS,
+        minutes=_HOUR_MINUTES,
+        description="Far more registration codes are rejected than usual. The backend claims too late or in a loop, or "
+        "someone with its credentials is guessing codes: the access log shows who.",
+        reason="a reloaded landing page claims a used code; ten in an hour are no reloads",
+        graph=Graph.CLAIMS,
+        label="Rejected",
+        runbook="ClaimsRefused",
+    ),
+    # One period, not several: of an outage only its beginning and its end are in doubt, and at one registration a day
+    # the third buyer must still count with the first.
+    "CodesUnclaimed": Signal(
+        metric=RegistrationMetrics.metric_codes_unclaimed,
+        threshold=_NOT_A_CLOSED_TAB,
+        minutes=3 * _DAY_HOURS * _HOUR_MINUTES,
+        description="Buyers register, but the product does not claim their registrations: they have no account. Open "
+        "the landing page as a test buyer, and contact the buyers that the lost-buyers query lists as registered.",
+        reason="a closed tab leaves one code unclaimed; three in three days are a landing page that does not claim",
+        graph=Graph.CLAIMS,
+        label="Unclaimed",
+        runbook="CodesUnclaimed",
     ),
     "RegistrationsReadThrottled": _throttled_table(
         RegistrationMetrics.metric_registrations_read_throttled, "Registrations, read"

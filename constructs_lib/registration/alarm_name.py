@@ -4,6 +4,7 @@ from typing import Literal
 
 AlarmName = Literal[
     "ApiServerErrors",
+    "RecurringServerErrors",
     "ApiThrottled",
     "ResolverErrors",
     "ResolverThrottles",
@@ -14,6 +15,9 @@ AlarmName = Literal[
     "StoreUnavailable",
     "TokensRefused",
     "ProductsRefused",
+    "ClaimsDenied",
+    "ClaimsRefused",
+    "CodesUnclaimed",
     "RegistrationsReadThrottled",
     "RegistrationsWriteThrottled",
     "ClaimsReadThrottled",

@@ -14,12 +14,11 @@ from constructs_lib.registration._lost_buyers import LOST_BUYERS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PARAMETERS: Mapping[str, Kind] = {
+_PARAMETERS: Mapping[str, Kind] = {
     "scope": SCOPE,
     "construct_id": CONSTRUCT_ID,
     "log_group": implementation("a log group: registration.log_group", "log_group_name", logs.ILogGroup),
 }
-"""The kind of each parameter of ``LostBuyersQuery``."""
 
 
 class LostBuyersQuery(Construct):
@@ -35,7 +34,7 @@ class LostBuyersQuery(Construct):
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, log_group: logs.ILogGroup) -> None:
-        check_types(PARAMETERS, locals())
+        check_types(_PARAMETERS, locals())
         super().__init__(scope, construct_id)
         path = self.node.path.removeprefix(f"{Stack.of(self).node.path}/")
         logs.CfnQueryDefinition(

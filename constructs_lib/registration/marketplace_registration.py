@@ -21,11 +21,11 @@ from constructs_lib._parameters import (
 from constructs_lib._types import check_types, shown
 from constructs_lib.functions._lambda_function import LambdaFunction
 from constructs_lib.functions._log_encryption import allow_logs_to_use
-from constructs_lib.monitoring._alarms import make_alarms
+from constructs_lib.monitoring._alarms import make_alarms, validate_alarm_settings, validate_runbook_url
 from constructs_lib.monitoring._log_metrics import LogMetrics
 from constructs_lib.registration._api import add_routes, make_api
 from constructs_lib.registration._metrics import RegistrationMetrics
-from constructs_lib.registration._outcomes import COUNTS, TIMES
+from constructs_lib.registration._outcomes import CODES_UNCLAIMED, COUNTS, TIMES
 from constructs_lib.registration._parameters import (
     PARAMETERS,
     checked_domain,
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 
 # API Gateway writes the status into its log as a string.
 _TOO_MANY_REQUESTS = "429"
+_FORBIDDEN = "403"
 
 
 @jsii.implements(iam.IGrantable)
@@ -91,7 +92,10 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         claim_ttl: how long a registration code can be claimed, up to an hour; by default 10 minutes.
         support_url: https or mailto link on the pages that a buyer may see; by default none.
         login_url: https or mailto link on the pages that a buyer may see; by default none.
-        alarm_actions: actions of every alarm; by default none.
+        alarm_actions: actions of every alarm when it fires; by default none.
+        ok_actions: actions of every alarm when it returns to OK; by default none.
+        runbook_url: https URL of your copy of ``docs/runbook.md``; every alarm's text then ends in the link to its
+            section. By default it names the file.
         alarm_settings: alarm name to its overrides, or to None to leave the alarm out; by default all alarms are
             created as ``docs/runbook.md`` says.
         log_retention: how long logs are kept; by default the year that Marketplace asks of sellers.
@@ -121,6 +125,8 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         support_url: str | None = None,
         login_url: str | None = None,
         alarm_actions: Sequence[cloudwatch.IAlarmAction] = (),
+        ok_actions: Sequence[cloudwatch.IAlarmAction] = (),
+        runbook_url: str | None = None,
         alarm_settings: Mapping[AlarmName, AlarmSettings | None] | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
@@ -137,8 +143,11 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         validate_marketplace_region(self, marketplace_region)
         validate_url("support_url:", support_url, "https", "mailto")
         validate_url("login_url:", login_url, "https", "mailto")
-        validate_alarms(alarm_actions, alarm_settings or {})
+        validate_alarms(alarm_actions=alarm_actions, ok_actions=ok_actions, alarm_settings=alarm_settings or {})
         validate_alarm_names(alarm_settings or {}, SIGNALS)
+        validate_alarm_settings(alarm_settings or {}, SIGNALS)
+        validate_url("runbook_url:", runbook_url, "https")
+        validate_runbook_url(runbook_url, SIGNALS)
         limits = checked_throttle(throttle)
         validate_encryption_key(encryption_key, stack.region)
         validate_removal_policy(removal_policy)
@@ -213,7 +222,26 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
             self._access_log_group,
             logs.FilterPattern.string_value("$.status", "=", _TOO_MANY_REQUESTS),
         )
-        self._alarms = make_alarms(self, signals=SIGNALS, actions=alarm_actions, settings=alarm_settings or {})
+        # Denied before it reaches the resolver. A buyer's 403 at /register is ProductsRefused.
+        self._log_metrics.add(
+            "ClaimsDenied",
+            self._access_log_group,
+            logs.FilterPattern.all(
+                logs.FilterPattern.string_value("$.routeKey", "=", "POST /claim"),
+                logs.FilterPattern.string_value("$.status", "=", _FORBIDDEN),
+            ),
+        )
+        self._log_metrics.add_difference(
+            CODES_UNCLAIMED, self._log_group, plus=COUNTS["Registrations"], minus=COUNTS["Claims"]
+        )
+        self._alarms = make_alarms(
+            self,
+            signals=SIGNALS,
+            actions=alarm_actions,
+            ok_actions=ok_actions,
+            runbook_url=runbook_url,
+            settings=alarm_settings or {},
+        )
 
     @property
     def fulfillment_url(self) -> str:

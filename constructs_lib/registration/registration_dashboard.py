@@ -18,19 +18,23 @@ from constructs_lib.registration.marketplace_registration import MarketplaceRegi
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    MetricMethod = Callable[..., cloudwatch.Metric]
+    _MetricMethod = Callable[..., cloudwatch.Metric]
 
 # An hour's bar is tall enough to be seen at a few registrations a day, and a day still has a shape.
 _HOUR = Duration.hours(1)
 
-_GRAPHS_PER_ROW = 3
+_WATCHED_ROWS = (
+    (Graph.API, Graph.MARKETPLACE, Graph.REJECTED),
+    (Graph.CLAIMS, Graph.STORE),
+    (Graph.TABLE_THROTTLES, Graph.TABLE_ERRORS),
+)
 
-PARAMETERS: Mapping[str, Kind] = {
+_PARAMETERS: Mapping[str, Kind] = {
     "scope": SCOPE,
     "construct_id": CONSTRUCT_ID,
     "registration": instance("a MarketplaceRegistration", MarketplaceRegistration),
 }
-"""The kind of each parameter of ``RegistrationDashboard``."""
+
 
 _LAST_FAILURES = (
     # An unhandled error has no outcome: the runtime logs the exception's type.
@@ -63,7 +67,7 @@ class RegistrationDashboard(Construct):
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, registration: MarketplaceRegistration) -> None:
-        check_types(PARAMETERS, locals())
+        check_types(_PARAMETERS, locals())
         super().__init__(scope, construct_id)
         self._registration = registration
         self.dashboard = cloudwatch.Dashboard(
@@ -83,9 +87,8 @@ class RegistrationDashboard(Construct):
         self.dashboard.add_widgets(self._numbers())
         self.dashboard.add_widgets(self._posts(), self._codes())
         self.dashboard.add_widgets(*self._times())
-        watched = [self._watched(title) for title in Graph if title is not Graph.TIME]
-        for first in range(0, len(watched), _GRAPHS_PER_ROW):
-            self.dashboard.add_widgets(*watched[first : first + _GRAPHS_PER_ROW])
+        for row in _WATCHED_ROWS:
+            self.dashboard.add_widgets(*(self._watched(title, width=FULL_WIDTH // len(row)) for title in row))
         LostBuyersQuery(self, "LostBuyers", log_group=registration.log_group)
         self.dashboard.add_widgets(
             self._query("Last failures", *_LAST_FAILURES),
@@ -103,6 +106,7 @@ class RegistrationDashboard(Construct):
                 registration.metric_products_refused(label="Rejected: product"),
                 registration.metric_bad_requests(label="Rejected: unreadable"),
                 registration.metric_claims_refused(label="Rejected: code"),
+                registration.metric_codes_unclaimed(label="Not claimed"),
             ],
             set_period_to_time_range=True,
             full_precision=True,
@@ -113,7 +117,7 @@ class RegistrationDashboard(Construct):
     def _posts(self) -> cloudwatch.IWidget:
         # Every POST has one outcome, so the stack is as high as the number of POSTs, without metric math.
         registration = self._registration
-        outcomes: list[tuple[MetricMethod, str, str]] = [
+        outcomes: list[tuple[_MetricMethod, str, str]] = [
             (registration.metric_registrations, "Registered", "#2ca02c"),
             (registration.metric_tokens_refused, "Token rejected", "#ffbb78"),
             (registration.metric_products_refused, "Product rejected", "#ff7f0e"),
@@ -144,7 +148,7 @@ class RegistrationDashboard(Construct):
 
     def _times(self) -> list[cloudwatch.IWidget]:
         registration = self._registration
-        parts: list[tuple[str, MetricMethod]] = [
+        parts: list[tuple[str, _MetricMethod]] = [
             ("Time of Marketplace (ResolveCustomer)", registration.metric_marketplace_time),
             ("Time of DynamoDB (write of a registration)", registration.metric_store_time),
             (Graph.TIME, registration.metric_resolver_duration),
@@ -168,18 +172,18 @@ class RegistrationDashboard(Construct):
                     registration.alarms,
                 ),
                 unit="ms",
-                width=FULL_WIDTH // _GRAPHS_PER_ROW,
+                width=FULL_WIDTH // len(parts),
             )
             for title, metric in parts
         ]
 
-    def _watched(self, title: Graph) -> cloudwatch.IWidget:
+    def _watched(self, title: Graph, *, width: int) -> cloudwatch.IWidget:
         return signal_graph(
             title,
             watched=self._registration,
             signals=SIGNALS,
             alarms=self._registration.alarms,
-            width=FULL_WIDTH // _GRAPHS_PER_ROW,
+            width=width,
         )
 
     def _query(self, title: str, *commands: str) -> cloudwatch.IWidget:

@@ -1,4 +1,4 @@
-"""What a seller needs to test a registration without AWS Marketplace."""
+"""A stand-in for AWS Marketplace, to test a registration without it."""
 
 from constructs_lib.testing.marketplace_stand_in import (
     MarketplaceCustomer,

@@ -1,4 +1,4 @@
-"""A server on loopback that stops when it is told to, whatever its clients do."""
+"""A server on loopback that stops at once, whatever its clients do."""
 
 import socket
 import sys
@@ -10,16 +10,16 @@ from typing import Any
 
 
 class LoopbackServer(ThreadingTCPServer):
-    """Answers each connection in a thread of its own, on 127.0.0.1.
+    """Handles each connection in its own thread, on 127.0.0.1.
 
     Not an HTTPServer, which looks its own name up in DNS before it listens.
 
     Args:
-        handler: What answers.
-        port: Where it listens; 0 for any that is free.
+        handler: Handles the requests.
+        port: Port to listen on; 0 chooses a free one.
 
     Attributes:
-        stopping: Set when `stop` is called, for answers that wait.
+        stopping: Set when `stop` is called, for delayed responses.
     """
 
     allow_reuse_address = True
@@ -32,17 +32,17 @@ class LoopbackServer(ThreadingTCPServer):
         self._connections: dict[socket.socket, threading.Thread] = {}
 
     def start(self) -> None:
-        """Serve from now on."""
+        """Start serving."""
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
-        """Hang up on everybody, and return when every thread has ended."""
+        """Close every connection, and return when all threads have ended."""
         self.stopping.set()
         self.shutdown()
         self.server_close()
         with self._lock:
             connections = dict(self._connections)
-        # A kept-alive connection would be served on, and its thread wait for the client to hang up.
+        # Otherwise the thread of a kept-alive connection would wait for its client to close it.
         for connection in connections:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -50,20 +50,20 @@ class LoopbackServer(ThreadingTCPServer):
             thread.join()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer a connection in a thread that `stop` can wait for."""
+        """Handle a connection in a thread that `stop` can wait for."""
         thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
         with self._lock:
             self._connections[request] = thread
         thread.start()
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget a connection that has ended."""
+        """Remove a connection that has ended."""
         super().shutdown_request(request)
         with self._lock:
             self._connections.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the overridden method's own
-        """Let errors be seen, but for those of a client that hung up."""
+        """Report every error, except a client that closed its connection."""
         error = sys.exception()
         if error is not None and not isinstance(error, ConnectionError):
             raise error

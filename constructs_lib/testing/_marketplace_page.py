@@ -1,4 +1,4 @@
-"""The page of the simulated AWS Marketplace."""
+"""The page of the Marketplace stand-in."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,12 +33,12 @@ footer { color: var(--quiet); font-size: .9rem; overflow-wrap: anywhere; }
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What the page shows of one offer.
+    """One offer on the page.
 
     Attributes:
-        label: Who the customer is, in words.
-        facts: What ResolveCustomer will say of the customer.
-        fields: What the browser posts.
+        label: Describes the buyer.
+        facts: What ResolveCustomer will return for the buyer.
+        fields: The form's fields.
     """
 
     label: str
@@ -47,14 +47,14 @@ class Card:
 
 
 def marketplace_page(fulfillment_url: str | None, cards: Sequence[Card]) -> str:
-    """Write the page.
+    """Return the page.
 
     Args:
-        fulfillment_url: Where the buttons post, or None as long as it is not known.
-        cards: The offers, in the order to show them.
+        fulfillment_url: URL that the buttons post to, or None if it is not known yet.
+        cards: The offers, in their order on the page.
 
     Returns:
-        A whole HTML document that loads nothing else.
+        A complete HTML document that loads no other resource.
     """
     if fulfillment_url is None:
         content = (

@@ -1,7 +1,7 @@
-"""Two backends that exchange a buyer's code for the registration: a Lambda function, and one outside AWS.
+"""Two backends that claim a buyer's registration: a Lambda function, and a program outside AWS.
 
-The function (``backend/handler.py``) has what the runtime brings along, and nothing to bundle. The program outside
-(``outside_aws.py``) runs with a role that may do nothing else.
+The function (``backend/handler.py``) needs only the runtime, so nothing is bundled. The program outside AWS
+(``outside_aws.py``) runs with a role that may only claim.
 
     cdk deploy --app "python -m examples.claiming_backend.app"
 """
@@ -24,7 +24,7 @@ def build(app: App) -> None:
     )
 
     log_group = logs.LogGroup(stack, "BackendLog")
-    # The managed policy of CDK's default role may write to every log group of the account.
+    # The CDK's default role would have a managed policy that may write to every log group of the account.
     role = iam.Role(stack, "BackendRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     log_group.grant_write(role)
     backend = lambda_.Function(
@@ -33,7 +33,7 @@ def build(app: App) -> None:
         code=lambda_.Code.from_asset(str(Path(__file__).parent / "backend"), exclude=["__pycache__"]),
         handler="handler.handler",
         runtime=lambda_.Runtime.PYTHON_3_13,
-        # Two tries of 10 seconds, within the 30 that an HTTP API in front of it would wait.
+        # Two attempts of 10 seconds, within the 30 that an HTTP API in front of the function would wait.
         timeout=Duration.seconds(25),
         environment={"CLAIM_URL": registration.claim_url},
         role=role,
@@ -44,7 +44,7 @@ def build(app: App) -> None:
         Acknowledgment(id="AwsSolutions::AwsSolutions-L1", reason="The backend is tested on Python 3.13.")
     )
 
-    # Whoever of this account may assume it: give the server an identity with IAM Roles Anywhere rather than a key.
+    # The account decides which principals may assume it. Prefer IAM Roles Anywhere over an access key for the server.
     outside = iam.Role(stack, "OutsideBackend", assumed_by=iam.AccountRootPrincipal())
     registration.grant_claim(outside)
 

@@ -1,7 +1,8 @@
 """A backend outside AWS that claims: another server, a container elsewhere, or your own machine.
 
-boto3 finds credentials and region as everywhere, such as in a profile that assumes the role ``OutsideBackend``. The
-code comes on standard input, as a command line is seen by every process and kept in the shell's history:
+boto3 finds credentials and region as usual, for example in a profile that assumes the role ``OutsideBackend``. The
+registration code is read from standard input, because every process sees a command line and the shell's history keeps
+it:
 
     AWS_PROFILE=outside-backend python -m examples.claiming_backend.outside_aws CLAIM_URL
 """
@@ -20,18 +21,18 @@ def main(claim_url: str, registration_code: str) -> None:
     """Print the registration.
 
     Raises:
-        SystemExit: there is none to print; the message says why.
+        SystemExit: the claim failed; the message says why.
     """
     session = boto3.Session()
     credentials = session.get_credentials()
     if credentials is None or session.region_name is None:
-        raise SystemExit("boto3 finds no credentials or no region: set AWS_PROFILE, or AWS_DEFAULT_REGION")
+        raise SystemExit("boto3 found no credentials or no region: set AWS_PROFILE or AWS_DEFAULT_REGION")
     try:
         registration = claim(claim_url, registration_code, credentials=credentials, region=session.region_name)
     except ClaimRejectedError:
-        raise SystemExit("the code is unknown, used or expired") from None
+        raise SystemExit("the registration code is unknown, used or expired") from None
     except ClaimUnavailableError:
-        raise SystemExit("the claim URL does not answer; try again") from None
+        raise SystemExit("the claim URL does not respond; retry later") from None
     print(json.dumps(registration, indent=2))
 
 

@@ -1,8 +1,8 @@
-"""The product runs in another account than the one that published it.
+"""The product runs in an account other than the publishing account.
 
-Marketplace answers ResolveCustomer only to the publishing account. First deploy ``Publishing`` there, with that
-account's credentials, and write the ARN that it puts out into ``SELLER_ROLE_ARN``; then deploy ``Product``. No stack
-refers to the other, so that each account can be deployed by those who may.
+Only the publishing account may call ResolveCustomer. First deploy ``Publishing`` there, with that account's
+credentials, and copy the ARN from its output into ``SELLER_ROLE_ARN``; then deploy ``Product``. Neither stack refers to
+the other, so each account can be deployed separately.
 
     cdk deploy --app "python -m examples.publishing_account.app" Publishing
     cdk deploy --app "python -m examples.publishing_account.app" Product
@@ -17,7 +17,7 @@ PUBLISHING_ACCOUNT = "444455556666"
 PRODUCT_ACCOUNT = "111122223333"
 REGION = "eu-west-1"
 SELLER_ROLE_ARN = f"arn:aws:iam::{PUBLISHING_ACCOUNT}:role/THE-OUTPUT"
-# No secret; it keeps others of the product's account from having the role assumed for them by mistake.
+# Not a secret: it keeps other workloads of the product's account from assuming the role by mistake.
 EXTERNAL_ID = "a-value-of-your-own"
 
 

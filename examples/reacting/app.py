@@ -1,8 +1,11 @@
-"""Tells somebody of every new buyer, through the stream of the registrations table.
+"""Tells your team of every new registration, through the stream of the registrations table.
 
-A buyer who registers again changes the item, and so does what others write to it: an event of a license may even have
-made the item before its buyer came. So new is where ``RegisteredAt`` is in the new image and was not in the old one,
-and Lambda's filter drops the rest before it costs a call.
+To greet the buyer or to help with the setup, not to grant access: a registration is not a subscription, and AWS asks
+sellers to wait for the License Updated event (docs/claiming.md, "When to grant access").
+
+An item also changes when its buyer registers again or when other code writes to it; a license event may even have
+created it before its buyer came. A buyer is new if ``RegisteredAt`` is in the new image and not in the old one;
+Lambda's filter drops every other record before it costs an invocation.
 
     cdk deploy --app "python -m examples.reacting.app"
 """
@@ -28,11 +31,11 @@ def build(app: App) -> None:
     )
 
     new_buyers = sns.Topic(stack, "NewBuyers", enforce_ssl=True)
-    # It gets where in the stream a record is, not the record: that stays in the stream for a day, and in the table.
+    # It receives the position of a record, not the record, which stays in the stream for a day and in the table.
     failed = sqs.Queue(stack, "Failed", enforce_ssl=True)
 
     log_group = logs.LogGroup(stack, "ReactorLog")
-    # The managed policy of CDK's default role may write to every log group of the account.
+    # The CDK's default role would have a managed policy that may write to every log group of the account.
     role = iam.Role(stack, "ReactorRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     log_group.grant_write(role)
     reactor = lambda_.Function(
@@ -61,7 +64,7 @@ def build(app: App) -> None:
                     }
                 )
             ],
-            # A record that fails again and again is found by halving, and does not hold up those behind it for a day.
+            # Halving isolates a record that keeps failing; otherwise it would block the records behind it for a day.
             bisect_batch_on_error=True,
             retry_attempts=5,
             on_failure=event_sources.SqsDlq(failed),
@@ -71,7 +74,7 @@ def build(app: App) -> None:
         Acknowledgment(id="AwsSolutions::AwsSolutions-L1", reason="The reactor is tested on Python 3.13.")
     )
     Validations.of(failed).acknowledge(
-        Acknowledgment(id="AwsSolutions::AwsSolutions-SQS3", reason="It is itself the queue of what failed.")
+        Acknowledgment(id="AwsSolutions::AwsSolutions-SQS3", reason="It is the queue for failed records itself.")
     )
 
 

@@ -1,4 +1,4 @@
-"""The smallest: one statement, and the two addresses that come of it.
+"""The smallest stack: one statement, and the two URLs that result.
 
 cdk deploy --app "python -m examples.smallest.app"
 """

@@ -1,4 +1,4 @@
-"""A seller's stack and code of its own, and how both are tested: ``test_seller.py`` is what the example is about.
+"""A seller's stack and code, and how to test both: the example is about ``test_seller.py``.
 
 pytest examples/tested
 """

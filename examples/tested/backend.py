@@ -1,4 +1,4 @@
-"""Code of the seller's own that redeems tokens: a fulfillment URL from before, until the listing has the new one."""
+"""The seller's own code that redeems tokens: a former fulfillment URL, until the listing has the new one."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ if TYPE_CHECKING:
 
 
 class StartAgainError(Exception):
-    """The token is unknown or too old: the buyer goes back to AWS Marketplace."""
+    """The registration token is unknown or expired: the buyer must start again from AWS Marketplace."""
 
 
 def tenant_of(token: str, *, metering: MarketplaceMeteringClient) -> str:
-    """Return the tenant to open for a buyer: one for each license, or for each account where there is no license.
+    """Return the tenant to open for a buyer: one per license, or per account if there is no license.
 
     Args:
         token: as the buyer's browser posted it.
         metering: boto3's ``meteringmarketplace``.
 
     Raises:
-        StartAgainError: the token is unknown or too old.
+        StartAgainError: the registration token is unknown or expired.
     """
     try:
         buyer = metering.resolve_customer(RegistrationToken=token)

@@ -1,4 +1,4 @@
-"""What a seller may want to know of the own stack and code before a deploy, without an AWS account."""
+"""Tests of a seller's own stack and code before a deployment, without an AWS account."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def marketplace() -> Iterator[MarketplaceStandIn]:
 
 @pytest.fixture
 def metering(marketplace: MarketplaceStandIn, monkeypatch: pytest.MonkeyPatch) -> MarketplaceMeteringClient:
-    # The code under test needs no word of the stand-in: the SDK finds it by this variable.
+    # The code under test need not know the stand-in: this variable directs the SDK to it.
     monkeypatch.setenv("AWS_ENDPOINT_URL_MARKETPLACE_METERING", marketplace.endpoint_url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     return boto3.client("meteringmarketplace", region_name="us-east-1")
 
 
-def test_the_buyers_outlive_the_stack(template: Template) -> None:
+def test_the_registrations_table_outlives_the_stack(template: Template) -> None:
     template.has_resource(
         "AWS::DynamoDB::GlobalTable",
         {
@@ -54,13 +54,13 @@ def test_the_buyers_outlive_the_stack(template: Template) -> None:
     )
 
 
-def test_every_alarm_tells_those_on_call(template: Template) -> None:
+def test_every_alarm_notifies_the_operator_on_call(template: Template) -> None:
     (topic,) = template.find_resources("AWS::SNS::Topic")
 
     template.all_resources_properties("AWS::CloudWatch::Alarm", {"AlarmActions": [{"Ref": topic}]})
 
 
-def test_the_backend_may_claim_and_nothing_else(template: Template) -> None:
+def test_the_backend_may_only_claim(template: Template) -> None:
     template.has_resource_properties(
         "AWS::IAM::Policy",
         {
@@ -89,7 +89,7 @@ def test_without_a_license_the_account_is_the_tenant(
     assert tenant_of(marketplace.mint(buyer), metering=metering) == buyer.customer_aws_account_id
 
 
-def test_a_throttled_call_is_tried_again(marketplace: MarketplaceStandIn, metering: MarketplaceMeteringClient) -> None:
+def test_a_throttled_call_is_retried(marketplace: MarketplaceStandIn, metering: MarketplaceMeteringClient) -> None:
     buyer = MarketplaceCustomer.licensed(PRODUCT)
     marketplace.throttle()
 
@@ -97,7 +97,7 @@ def test_a_throttled_call_is_tried_again(marketplace: MarketplaceStandIn, meteri
     assert [call.outcome for call in marketplace.calls] == ["ThrottlingException", "OK"]
 
 
-def test_a_buyer_with_an_old_token_starts_again(
+def test_a_buyer_with_an_expired_token_starts_again(
     marketplace: MarketplaceStandIn, metering: MarketplaceMeteringClient
 ) -> None:
     token = marketplace.mint(MarketplaceCustomer.licensed(PRODUCT))

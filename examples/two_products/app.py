@@ -1,7 +1,7 @@
-"""Two products with one fulfillment URL, on a domain of one's own: ``https://marketplace.example.com/register``.
+"""Two products with one fulfillment URL on your own domain: ``https://marketplace.example.com/register``.
 
-The domain's zone is in Route 53 here. Where DNS is elsewhere, leave the record out and point a CNAME of your own at
-``domain.regional_domain_name``; the certificate then waits for the record that ACM asks for.
+The domain's zone is in Route 53 here. With another DNS provider, omit the record and point your own CNAME at
+``domain.regional_domain_name``; the certificate then waits until you add the record that ACM asks for.
 
     cdk deploy --app "python -m examples.two_products.app"
 """
@@ -22,7 +22,7 @@ def build(app: App) -> None:
     zone = route53.HostedZone.from_hosted_zone_attributes(
         stack, "Zone", hosted_zone_id="Z0123456789ABCDEFGHIJ", zone_name="example.com"
     )
-    # An HTTP API takes its certificate from its own region.
+    # The certificate of an HTTP API must be in the API's region.
     certificate = acm.Certificate(
         stack, "Certificate", domain_name=name, validation=acm.CertificateValidation.from_dns(zone)
     )
@@ -32,7 +32,7 @@ def build(app: App) -> None:
         "Registration",
         products={
             "a290sds6en72spp3ph4q890es": "https://app.example.com/signup",
-            # The code is added to the query that a landing page already has.
+            # The registration code is added to the landing page's own query.
             "b290sds6en72spp3ph4q890es": "https://reports.example.com/signup?from=aws",
         },
         domain=apigwv2.DomainMappingOptions(domain_name=domain),

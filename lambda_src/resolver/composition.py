@@ -10,6 +10,7 @@ from resolver.pages import Pages
 from resolver.registration import Registrar
 from resolver.store import DynamoDBStore
 from sdk import time_limits
+from sdk.deadline import Deadline
 from sdk.session import create_client, own_session, seller_session
 
 if TYPE_CHECKING:
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     from resolver.settings import Settings
 
 
-def compose(settings: Settings, *, models: Path) -> Handler:
+def compose(settings: Settings, *, models: Path, deadline: Deadline | None = None) -> Handler:
     """Return the handler, with a client for each service.
 
     Args:
         settings: the resolver's configuration.
         models: folder of the service models that the asset carries.
+        deadline: bounds the calls of each request; by default nothing but their own time limits does.
     """
+    deadline = deadline or Deadline()
     own = seller = own_session(models)
     if settings.seller_role_arn:
         seller = seller_session(
@@ -36,9 +39,12 @@ def compose(settings: Settings, *, models: Path) -> Handler:
     dynamodb = create_client(own, "dynamodb", config=time_limits.DYNAMODB)
     return Handler(
         registrar=Registrar(
-            marketplace=MarketplaceMetering(marketplace),
+            marketplace=MarketplaceMetering(marketplace, deadline),
             store=DynamoDBStore(
-                dynamodb, registrations_table=settings.registrations_table, claims_table=settings.claims_table
+                dynamodb,
+                registrations_table=settings.registrations_table,
+                claims_table=settings.claims_table,
+                deadline=deadline,
             ),
             products=settings.products,
             claim_ttl=settings.claim_ttl,

@@ -60,11 +60,11 @@ _HEADERS = {
 
 
 class Handler:
-    """Answers API Gateway's events (HTTP API, payload format 2.0).
+    """Responds to API Gateway's events (HTTP API, payload format 2.0).
 
     Args:
         registrar: the rules.
-        pages: what a browser sees.
+        pages: writes the pages for browsers.
     """
 
     def __init__(self, *, registrar: Registrar, pages: Pages) -> None:
@@ -78,7 +78,7 @@ class Handler:
         }
 
     def __call__(self, event: Event, _context: object) -> Response:
-        """Answer one request; an error that is not in the table is left to the runtime, which counts it."""
+        """Handle one request; an error that is not in the table is left to the runtime, which counts it."""
         if _is_below(event):
             return _json(HTTPStatus.NOT_FOUND, {"message": "Not Found"})
         return self._routes[_route(event)](event)

@@ -25,7 +25,7 @@ CODE_FIELD = "registration_code"
 _FIELDS = frozenset({TOKEN_FIELD, OFFER_TYPE_FIELD, CODE_FIELD})
 
 MAX_BODY_BYTES = 8 * 1024
-_QUALITY = re.compile(r"[01](\.[0-9]{0,3})?")
+_QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
 def fields(event: Event) -> dict[str, str]:

@@ -44,7 +44,7 @@ BUYER_FIELDS = (
     "RegisteredAt",
     "LastRegisteredAt",
 )
-"""What is known of the buyer, under the names of the registrations table."""
+"""Attributes of the buyer, named as in the registrations table."""
 
 FIELDS = (
     "outcome",
@@ -61,15 +61,15 @@ _LEVELS = {2: logging.INFO, 3: logging.INFO, 4: logging.WARNING, 5: logging.ERRO
 
 @dataclass(kw_only=True)
 class LogLine:
-    """What is logged of one request; the rules fill it in as they learn.
+    """The log line of one request; the rules fill it in step by step.
 
     Attributes:
         route: API Gateway's route key.
         api_request_id: API Gateway's ID of the request, which its access log has as ``requestId``.
         outcome: the result.
         reason: AWS's error code, or a name of our own.
-        buyer: what is known of the buyer; only ``BUYER_FIELDS`` are logged.
-        milliseconds: what each call took.
+        buyer: the buyer's attributes as far as known; only ``BUYER_FIELDS`` are logged.
+        milliseconds: the time that each call took.
     """
 
     route: str
@@ -81,7 +81,7 @@ class LogLine:
 
     @contextmanager
     def timed(self, call: Call) -> Iterator[None]:
-        """Take the time of a call, whether it succeeds or fails."""
+        """Measure the time of a call, whether it succeeds or fails."""
         start = time.perf_counter()
         try:
             yield

@@ -10,17 +10,37 @@ gc.disable()
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from resolver.composition import compose
 from resolver.settings import Settings
 from sdk.authorities import read_authorities_once
+from sdk.deadline import Deadline
 
 # botocore's debug log prints request bodies, with the token in them. Below this level no logger of this process can
 # print, whatever level it, or the function's logging configuration, is set to.
 logging.disable(logging.DEBUG)
 
+# Their warnings print what AWS sent: headers, and messages that may quote what was sent to it.
+for name in ("botocore", "urllib3"):
+    logging.getLogger(name).addHandler(logging.NullHandler())
+    logging.getLogger(name).propagate = False
+
 read_authorities_once()
-handler = compose(Settings.from_environment(os.environ), models=Path(__file__).parent.parent / "models")
+deadline = Deadline()
+answer = compose(
+    Settings.from_environment(os.environ), models=Path(__file__).parent.parent / "models", deadline=deadline
+)
+
+# What is left for writing the log line and the response when the last call is interrupted.
+RESERVE_SECONDS = 1
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one request within the function's time."""
+    deadline.set(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
+    return answer(event, context)
+
 
 # Move everything loaded so far out of the collector's reach; only per-request garbage is scanned from now on.
 gc.freeze()

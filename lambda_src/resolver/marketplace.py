@@ -18,15 +18,14 @@ if TYPE_CHECKING:
     from mypy_boto3_meteringmarketplace import MarketplaceMeteringClient
 
     from resolver.registration import Customer
+    from sdk.deadline import Deadline
 
-_HTTP_SERVER_ERROR = 500
-
-# Every other error needs the operator. STS reports throttling as ``Throttling`` when it assumes the seller's role.
-_ERRORS: dict[str, type[RegistrationError]] = {
+# What ResolveCustomer says of the buyer's token, with this status. The same words with another status, or from STS, are
+# about the caller's credentials. Every other error needs the operator.
+_HTTP_BAD_REQUEST = 400
+_TOKEN_ERRORS: dict[str, type[RegistrationError]] = {
     "InvalidTokenException": TokenInvalidError,
     "ExpiredTokenException": TokenExpiredError,
-    "ThrottlingException": MarketplaceThrottledError,
-    "Throttling": MarketplaceThrottledError,
 }
 
 
@@ -35,10 +34,12 @@ class MarketplaceMetering:
 
     Args:
         client: boto3's ``meteringmarketplace``, with the credentials of the account that published the product.
+        deadline: bounds each call.
     """
 
-    def __init__(self, client: MarketplaceMeteringClient) -> None:
+    def __init__(self, client: MarketplaceMeteringClient, deadline: Deadline) -> None:
         self._client = client
+        self._deadline = deadline
 
     def resolve_customer(self, registration_token: str) -> Customer:
         """Redeem a token.
@@ -49,12 +50,10 @@ class MarketplaceMetering:
             MarketplaceDeniedError: any other error, and a response that names no account or no product.
         """
         try:
-            with one_kind_of_error():
+            with one_kind_of_error(self._deadline):
                 response = self._client.resolve_customer(RegistrationToken=registration_token)
         except CallFailedError as failure:
-            if failure.status is None or failure.status >= _HTTP_SERVER_ERROR:
-                raise MarketplaceUnavailableError(failure.reason) from None
-            raise _ERRORS.get(failure.reason, MarketplaceDeniedError)(failure.reason) from None
+            raise _error(failure)(failure.reason) from None
 
         # The service model requires no member, and a new SaaS product has no CustomerIdentifier.
         account, product_code = response.get("CustomerAWSAccountId"), response.get("ProductCode")
@@ -68,3 +67,13 @@ class MarketplaceMetering:
         if customer_identifier := response.get("CustomerIdentifier"):
             customer["CustomerIdentifier"] = customer_identifier
         return customer
+
+
+def _error(failure: CallFailedError) -> type[RegistrationError]:
+    if failure.throttled:
+        return MarketplaceThrottledError
+    if failure.unavailable:
+        return MarketplaceUnavailableError
+    if failure.operation == "ResolveCustomer" and failure.status == _HTTP_BAD_REQUEST:
+        return _TOKEN_ERRORS.get(failure.reason, MarketplaceDeniedError)
+    return MarketplaceDeniedError

@@ -1,4 +1,4 @@
-"""What a buyer reads: for each error what happened and what to do, and the one page, without script, that says it."""
+"""The buyer's pages: a text for each error, and the one page, without script, that shows it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CONTACT_SUPPORT = (
 
 
 class Text(NamedTuple):
-    """What a reader is told: a heading, and what to do next."""
+    """A heading, and what to do next."""
 
     happened: str
     to_do: str

@@ -1,4 +1,4 @@
-"""The rules: what is redeemed, what is stored in which order, and who is told.
+"""The rules: which tokens are redeemed, what is stored in which order, and which claims succeed.
 
 Collaborators are passed in; nothing here knows of HTTP, AWS or the environment.
 """
@@ -6,6 +6,7 @@ Collaborators are passed in; nothing here knows of HTTP, AWS or the environment.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -129,10 +130,10 @@ class Registrar:
             customer = {**customer, "OfferType": offer_type}
         code = secrets.token_urlsafe(CODE_BYTES)
         now = self._clock()
-        # The claim record goes first: if the second write fails, what is left over is a record whose code nobody was
-        # given, not a registration that the buyer was told nothing of.
+        # The claim record goes first: if the second write fails, a record is left whose code was given to no one, not a
+        # registration that the buyer never learned of.
         with line.timed("write_claim"):
-            self._store.write_claim(_sha256(code), customer, expires_at=int((now + self._claim_ttl).timestamp()))
+            self._store.write_claim(_sha256(code), customer, expires_at=math.ceil((now + self._claim_ttl).timestamp()))
         with line.timed("write_registration"):
             created = self._store.write_registration(customer, at=now.isoformat(timespec="microseconds"))
         line.outcome = "registered" if created else "registered_again"

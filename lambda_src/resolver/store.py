@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
+    from sdk.deadline import Deadline
+
     Item = dict[str, AttributeValueTypeDef]
 
 PARTITION_KEY = "CustomerAWSAccountId"
@@ -23,15 +25,6 @@ CLAIM_KEY = "CodeHash"
 CLAIM_EXPIRY = "ExpiresAt"
 # Not renamed to match the parameter: a record that one release marks must stay claimed for the next.
 _CLAIMANT = "Taker"
-
-
-@contextmanager
-def _available() -> Iterator[None]:
-    try:
-        with one_kind_of_error():
-            yield
-    except CallFailedError as failure:
-        raise StoreUnavailableError(failure.reason) from None
 
 
 class DynamoDBStore:
@@ -43,17 +36,21 @@ class DynamoDBStore:
         client: boto3's ``dynamodb``.
         registrations_table: name or ARN; key ``CustomerAWSAccountId``, ``ProductLicense``.
         claims_table: name or ARN; key ``CodeHash``, time to live on ``ExpiresAt``.
+        deadline: bounds each call.
     """
 
-    def __init__(self, client: DynamoDBClient, *, registrations_table: str, claims_table: str) -> None:
+    def __init__(
+        self, client: DynamoDBClient, *, registrations_table: str, claims_table: str, deadline: Deadline
+    ) -> None:
         self._client = client
+        self._deadline = deadline
         self._registrations_table = registrations_table
         self._claims_table = claims_table
 
     def write_claim(self, code_hash: str, customer: Customer, *, expires_at: int) -> None:
         """Keep a claim record for the customer's registration until ``expires_at`` (seconds since the epoch)."""
         record: Item = {CLAIM_KEY: {"S": code_hash}, CLAIM_EXPIRY: {"N": str(expires_at)}, **_key(customer)}
-        with _available():
+        with self._available():
             self._client.put_item(TableName=self._claims_table, Item=record)
 
     def write_registration(self, customer: Customer, *, at: str) -> bool:
@@ -68,40 +65,43 @@ class DynamoDBStore:
         """
         values = {**customer, "LastRegisteredAt": at}
         del values[PARTITION_KEY]
-        with _available():
+        # A purchase that follows a free trial is no trial any more.
+        remove = "" if "OfferType" in values else " REMOVE OfferType"
+        with self._available():
             response = self._client.update_item(
                 TableName=self._registrations_table,
                 Key=_key(customer),
                 UpdateExpression="SET RegisteredAt = if_not_exists(RegisteredAt, :LastRegisteredAt), "
-                + ", ".join(f"{name} = :{name}" for name in values),
+                + ", ".join(f"{name} = :{name}" for name in values)
+                + remove,
                 ExpressionAttributeValues={f":{name}": {"S": str(value)} for name, value in values.items()},
                 ReturnValues="ALL_NEW",
             )
-        return response["Attributes"]["RegisteredAt"]["S"] == at
+        if "RegisteredAt" not in response.get("Attributes", {}):
+            raise StoreUnavailableError("UnusableResponseError")
+        # Others may have written another type.
+        return response["Attributes"]["RegisteredAt"].get("S") == at
 
     def read_claim(self, code_hash: str, *, now: int) -> Registration | None:
         """Return the registration that an unexpired claim record refers to, or None."""
-        with _available():
+        with self._available():
             record = self._client.get_item(
                 TableName=self._claims_table, Key={CLAIM_KEY: {"S": code_hash}}, ConsistentRead=True
             ).get("Item")
-            # Time to live deletes late, by days at worst.
-            if record is None or int(record[CLAIM_EXPIRY]["N"]) <= now:
+            key = _unexpired_key(record, now) if record else None
+            if key is None:
                 return None
-            item = self._client.get_item(
-                TableName=self._registrations_table,
-                Key={name: record[name] for name in (PARTITION_KEY, SORT_KEY)},
-                ConsistentRead=True,
-            ).get("Item")
+            item = self._client.get_item(TableName=self._registrations_table, Key=key, ConsistentRead=True).get("Item")
         if item is None:
             return None
-        # Only what this library wrote: other attributes belong to whoever wrote them.
+        # Only what this library writes, in the type that it writes: the rest belongs to others.
         ours = Registration.__annotations__
-        return cast("Registration", {name: value["S"] for name, value in item.items() if name in ours})
+        texts = {name: value["S"] for name, value in item.items() if name in ours and "S" in value}
+        return cast("Registration", texts)
 
     def take_claim(self, code_hash: str, *, claimant: str, now: int) -> bool:
         """Claim the record; false if it is gone, expired or claimed by another. The same claimant may retry."""
-        with _available():
+        with self._available():
             try:
                 self._client.update_item(
                     TableName=self._claims_table,
@@ -114,6 +114,25 @@ class DynamoDBStore:
             except self._client.exceptions.ConditionalCheckFailedException:
                 return False
         return True
+
+    @contextmanager
+    def _available(self) -> Iterator[None]:
+        try:
+            with one_kind_of_error(self._deadline):
+                yield
+        except CallFailedError as failure:
+            raise StoreUnavailableError(failure.reason) from None
+
+
+def _unexpired_key(record: Item, now: int) -> Item | None:
+    """Return the key of the registration that a claim record refers to; None if it has expired or is not ours."""
+    if not all("S" in record.get(name, {}) for name in (PARTITION_KEY, SORT_KEY)):
+        return None
+    # Time to live deletes late, by days at worst.
+    expires_at = record.get(CLAIM_EXPIRY, {}).get("N", "")
+    if not expires_at.isdecimal() or int(expires_at) <= now:
+        return None
+    return {name: record[name] for name in (PARTITION_KEY, SORT_KEY)}
 
 
 def _key(customer: Customer) -> Item:

@@ -1,1 +1,1 @@
-"""What every function does with the AWS SDK, the same way."""
+"""The use of the AWS SDK that all functions share."""

@@ -1,1 +1,1 @@
-"""AWS services emulated as far as tests and benchmarks need them, all on loopback."""
+"""AWS services, emulated on loopback as far as tests and benchmarks need them."""

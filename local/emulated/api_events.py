@@ -1,4 +1,4 @@
-"""Events as API Gateway sends them: HTTP API, payload format 2.0, headers in lower case."""
+"""Events as API Gateway sends them: HTTP API, payload format 2.0, header names in lower case."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JSON_CALLER = {"accept": "application/json"}
 def http_event(
     route: str, *, headers: Mapping[str, str] | None = None, body: str | bytes | None = None
 ) -> dict[str, Any]:
-    """Return a request, its body in base64 if it is given as bytes."""
+    """Return a request; a body of bytes is encoded in base64."""
     method, path = route.split()
     event: dict[str, Any] = {
         "version": "2.0",
@@ -41,7 +41,7 @@ def http_event(
 
 
 def form_event(fields: Mapping[str, str], **headers: str) -> dict[str, Any]:
-    """Return the browser's POST, its body in base64 as an HTTP API hands forms over."""
+    """Return the browser's POST, its body in base64 as an HTTP API passes forms."""
     return http_event(
         "POST /register",
         headers={**BROWSER, "content-type": "application/x-www-form-urlencoded", **headers},

@@ -1,6 +1,6 @@
-"""As much of CloudWatch as one template asks for: its metric filters, the metrics and its alarms.
+"""CloudWatch as far as one template uses it: metric filters, metrics and alarms.
 
-What the template does not ask for is refused, so that nothing is passed over that AWS would see otherwise.
+Everything that is not emulated raises an error, so that no difference from AWS goes unnoticed.
 """
 
 from __future__ import annotations
@@ -17,29 +17,31 @@ if TYPE_CHECKING:
     Record = Mapping[str, Any]
     Template = Mapping[str, Any]
 
-_TERM = re.compile(r'\$\.(?P<field>\w+) = (?:"(?P<value>\w+)"|(?P<any>\*|"\*"))')
+_TERM = re.compile(r'\$\.(?P<field>\w+) = (?:"(?P<value>[\w /]+)"|(?P<any>\*|"\*"))')
 _EVERY_TERM = re.compile(r"\((.+?)\)")
+_JOINED: Mapping[str, Callable[[Iterable[bool]], bool]] = {" || ": any, " && ": all}
 
 
 def matcher(pattern: str) -> Callable[[Record], bool]:
-    """Return what tells whether a log event in JSON matches a filter pattern of one of three forms.
+    """Return a predicate of JSON log events for a filter pattern.
 
-    They are ``{ $.a = "x" }``, ``{ ($.a = "x") || ($.a = "y") }`` and ``{ $.a = * }``, the last of which the CDK writes
-    with quotes around the asterisk.
+    The supported patterns are ``{ $.a = "x" }``, ``{ ($.a = "x") || ($.a = "y") }``, the same with ``&&``, and
+    ``{ $.a = * }``; in the last one, the CDK quotes the asterisk.
     """
     if not (pattern.startswith("{ ") and pattern.endswith(" }")):
         raise NotImplementedError(pattern)
     inside = pattern[2:-2]
-    # Unless it is one term alone, it is nothing but terms in parentheses, one of which is enough.
-    alternatives = [inside] if not inside.startswith("(") else _EVERY_TERM.findall(inside)
-    if inside.startswith("(") and inside != " || ".join(f"({term})" for term in alternatives):
+    # Either a single term, or terms in parentheses and nothing between them but one operator.
+    written = [inside] if not inside.startswith("(") else _EVERY_TERM.findall(inside)
+    joined = " && " if " && " in inside else " || "
+    if inside.startswith("(") and inside != joined.join(f"({term})" for term in written):
         raise NotImplementedError(pattern)
-    terms = [_TERM.fullmatch(term) for term in alternatives]
+    terms = [_TERM.fullmatch(term) for term in written]
     if not all(terms):
         raise NotImplementedError(pattern)
 
     def matches(record: Record) -> bool:
-        return any(
+        return _JOINED[joined](
             term["field"] in record and (bool(term["any"]) or record[term["field"]] == term["value"])
             for term in terms
             if term
@@ -63,7 +65,7 @@ class _Filter(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """What an alarm evaluates."""
+    """The properties of an alarm that decide whether it fires."""
 
     metric: Metric
     aggregate: Callable[[list[float]], float]
@@ -74,7 +76,7 @@ class Alarm(NamedTuple):
 
 
 def resolved(value: Any, references: Mapping[str, str]) -> str:
-    """Return a string of the template as CloudFormation would; what has no given name is called by its logical id."""
+    """Resolve a string of the template as CloudFormation does; a resource without a given name gets its logical id."""
     match value:
         case str():
             return value
@@ -93,10 +95,10 @@ def _percentile(values: list[float], percent: float) -> float:
 
 
 class CloudWatch:
-    """What one stack's alarms see, on a clock that stands until it is moved.
+    """The metrics and alarms of one stack, on a clock that moves only on ``advance``.
 
     Args:
-        template: the stack's.
+        template: of the stack.
         references: names of its resources, by logical id.
     """
 
@@ -106,7 +108,7 @@ class CloudWatch:
         self.alarms: dict[str, Alarm] = {}
         """By logical id."""
         self._now = 0.0
-        self._figures: dict[Metric, list[tuple[float, float]]] = defaultdict(list)
+        self._values: dict[Metric, list[tuple[float, float]]] = defaultdict(list)
         for logical_id, resource in template["Resources"].items():
             properties = resource.get("Properties", {})
             if resource["Type"] == "AWS::Logs::MetricFilter":
@@ -120,11 +122,11 @@ class CloudWatch:
         return [one.metric for filters in self._filters.values() for one in filters]
 
     def put(self, namespace: str, name: str, value: float = 1.0, **dimensions: str) -> None:
-        """Publish a figure, as an AWS service does."""
+        """Publish a value of a metric, as an AWS service does."""
         self._put(Metric(namespace, name, frozenset(dimensions.items())), value)
 
     def log(self, group: str, event: str) -> None:
-        """Take a log event, as CloudWatch Logs does; one that is not JSON matches no pattern of a field."""
+        """Apply the metric filters to a log event; one that is not JSON matches none."""
         try:
             record = json.loads(event)
         except ValueError:
@@ -135,28 +137,30 @@ class CloudWatch:
                 self._put(one.metric, value)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock on."""
+        """Advance the clock."""
         self._now += seconds
 
     def figures(self, metric: Metric) -> list[float]:
-        """Return everything that was put."""
-        return [value for _, value in self._figures[metric]]
+        """Return all values of a metric."""
+        return [value for _, value in self._values[metric]]
 
     def firing(self) -> set[str]:
         """Return the logical ids of the alarms that are in ALARM."""
         return {logical_id for logical_id, alarm in self.alarms.items() if self._fires(alarm)}
 
     def _fires(self, alarm: Alarm) -> bool:
+        # The periods slide with the evaluation, which is CloudWatch's default: the latest ends now. How often AWS
+        # evaluates (each minute; hourly if all periods together are longer than a day) only delays what is seen here.
         periods: dict[int, list[float]] = defaultdict(list)
-        for at, value in self._figures[alarm.metric]:
-            periods[int((self._now // alarm.period) - (at // alarm.period))].append(value)
+        for at, value in self._values[alarm.metric]:
+            periods[int((self._now - at) // alarm.period)].append(value)
         breaching = [
             alarm.aggregate(periods[ago]) >= alarm.threshold for ago in periods if ago < alarm.evaluation_periods
         ]
         return sum(breaching) >= alarm.datapoints_to_alarm
 
     def _put(self, metric: Metric, value: float) -> None:
-        self._figures[metric].append((self._now, value))
+        self._values[metric].append((self._now, value))
 
     def _text(self, value: Any) -> str:
         return resolved(value, self._references)
@@ -167,10 +171,11 @@ class CloudWatch:
         return _Filter(metric, matcher(properties["FilterPattern"]), transformation["MetricValue"])
 
     def _alarm(self, properties: Mapping[str, Any]) -> Alarm:
-        # Any other would be evaluated otherwise than here.
+        # Alarms with other properties are not emulated.
         assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
         assert properties["TreatMissingData"] == "notBreaching"
-        assert properties.keys().isdisjoint({"Metrics", "ThresholdMetricId", "EvaluateLowSampleCountPercentile"})
+        unknown = {"EvaluateLowSampleCountPercentile", "EvaluationWindow", "Metrics", "ThresholdMetricId"}
+        assert properties.keys().isdisjoint(unknown)
         assert properties.get("ActionsEnabled", True)
         return Alarm(
             metric=Metric(

@@ -1,4 +1,4 @@
-"""A DynamoDB that fails when it is told to, or at random: a proxy on loopback in front of one that does not."""
+"""A DynamoDB that fails on demand or at random: a proxy on loopback in front of one that does not fail."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from socketserver import TCPServer
 
 _JSON = "application/x-amz-json-1.0"
-# A proxy's own business (RFC 9110), or written anew.
-_NOT_PASSED_ON = frozenset(
+# Hop-by-hop headers (RFC 9110), and those that the proxy or its HTTP library sets itself.
+_NOT_FORWARDED = frozenset(
     {"connection", "content-length", "date", "host", "keep-alive", "server", "transfer-encoding"}
 )
 
 
 class Fault(Enum):
-    """What can become of a call."""
+    """A way in which a call can fail."""
 
     THROUGHPUT_EXCEEDED = auto()
     THROTTLED = auto()
@@ -39,13 +39,13 @@ class Fault(Enum):
     ACCESS_DENIED = auto()
     TABLE_MISSING = auto()
     CLOSED = auto()
-    """The connection closes and nothing is done."""
+    """The connection closes before the call takes effect."""
     ANSWER_LOST = auto()
-    """All is done, and the connection closes instead of an answer."""
+    """The call takes effect, and the connection closes instead of a response."""
     ANSWER_CUT_OFF = auto()
-    """All is done, and the connection closes in the middle of the answer."""
+    """The call takes effect, and the connection closes in the middle of the response."""
     SLOW = auto()
-    """All is done, and the answer takes longer than any caller waits."""
+    """The call takes effect, and the response takes longer than any caller waits."""
 
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
@@ -60,13 +60,13 @@ _ERRORS = {
 
 @contextmanager
 def dynamodb_process() -> Iterator[str]:
-    """Run a DynamoDB that does not fail beside this process, for tests with calls by the ten thousand."""
+    """Run a DynamoDB that does not fail in a separate process, for tests with tens of thousands of calls."""
     with server_process(_dynamodb) as port:
         yield f"http://127.0.0.1:{port}"
 
 
 def _dynamodb() -> TCPServer:
-    # Only the process that serves needs them; they take most of a second.
+    # Only the serving process needs these imports, which take most of a second.
     from moto.moto_server.werkzeug_app import create_backend_app  # noqa: PLC0415
     from werkzeug.serving import make_server  # noqa: PLC0415
 
@@ -80,19 +80,19 @@ class _Planned(NamedTuple):
     table: str | None
 
 
-class _Answer(NamedTuple):
+class _Response(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
     sent: int | None = None
-    """How much of the body is sent before the connection closes, None for all of it."""
+    """Bytes of the body that are sent before the connection closes, None for all of them."""
 
 
 class FaultyDynamoDB:
     """A proxy that listens within a ``with`` block.
 
-    Calls are passed on one at a time. DynamoDB makes each write to an item whole before the next; moto checks a
-    condition and then writes, and two threads can both find the condition true.
+    It forwards one call at a time. DynamoDB serializes the writes to an item; moto checks a condition and then writes,
+    so two threads could both find the condition true.
 
     Args:
         url: the DynamoDB that does not fail.
@@ -108,9 +108,9 @@ class FaultyDynamoDB:
         self._one_at_a_time = threading.Lock()
         self._server: _Server | None = None
         self.calls: Counter[str] = Counter()
-        """How many calls came, by operation."""
+        """Number of calls, by operation."""
         self.injected: Counter[Fault] = Counter()
-        """How many of them met a fault."""
+        """Number of injected faults that calls met."""
 
     def __enter__(self) -> Self:
         self._server = _Server(self)
@@ -129,45 +129,45 @@ class FaultyDynamoDB:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def inject(self, fault: Fault, *, times: int = 1, operation: str | None = None, table: str | None = None) -> None:
-        """Let the next ``times`` calls, of one operation and on one table if given, meet a fault."""
+        """Make the next ``times`` calls fail, of one operation and on one table if given."""
         with self._lock:
             self._planned.extend([_Planned(fault, operation, table)] * times)
 
     def inject_at_random(self, probability: float, faults: Sequence[Fault], random: random.Random) -> None:
-        """Let calls meet one of the faults with a probability, from now on."""
+        """Make each call from now on fail with a probability, with one of the faults."""
         with self._lock:
             self._probability, self._faults, self._random = probability, faults, random
 
     def clear_faults(self) -> None:
-        """Fail no more."""
+        """Stop failing."""
         with self._lock:
             self._planned.clear()
             self._probability = 0.0
 
-    def answer(self, headers: Message, body: bytes, upstream: HTTPConnection) -> _Answer | None:
-        """Return what the caller gets, or None where the connection closes."""
+    def respond(self, headers: Message, body: bytes, upstream: HTTPConnection) -> _Response | None:
+        """Return the response, or None if the connection closes instead."""
         fault = self._next_fault(headers["X-Amz-Target"].partition(".")[2], body)
         if fault is Fault.CLOSED:
             return None
         if fault in _ERRORS:
             status, code = _ERRORS[fault]
-            error = {"__type": code, "message": "as was planned"}
-            return _Answer(
+            error = {"__type": code, "message": "injected fault"}
+            return _Response(
                 status, {"Content-Type": _JSON, "x-amzn-RequestId": str(uuid.uuid4())}, json.dumps(error).encode()
             )
         with self._one_at_a_time:
-            upstream.request("POST", "/", body, _passed_on(headers))
-            response = upstream.getresponse()
-            answer = _Answer(response.status, _passed_on(response.headers), response.read())
+            upstream.request("POST", "/", body, _forwarded(headers))
+            received = upstream.getresponse()
+            response = _Response(received.status, _forwarded(received.headers), received.read())
         if fault is Fault.ANSWER_LOST:
             return None
         if fault is Fault.ANSWER_CUT_OFF:
-            return answer._replace(sent=len(answer.body) // 2)
+            return response._replace(sent=len(response.body) // 2)
         if fault is Fault.SLOW:
-            # Longer than any caller waits; the end of the test ends it.
+            # Longer than any caller waits: until the test ends.
             cast("_Server", self._server).stopping.wait()
             return None
-        return answer
+        return response
 
     def upstream(self) -> HTTPConnection:
         """Return a new connection to the DynamoDB behind the proxy."""
@@ -194,8 +194,8 @@ class FaultyDynamoDB:
         return None
 
 
-def _passed_on(headers: Message) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name.lower() not in _NOT_PASSED_ON}
+def _forwarded(headers: Message) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _NOT_FORWARDED}
 
 
 class _Server(LoopbackServer):
@@ -219,15 +219,15 @@ class _Connection(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        answer = self._proxy.answer(self.headers, body, self._upstream)
-        if answer is None:
+        response = self._proxy.respond(self.headers, body, self._upstream)
+        if response is None:
             self.close_connection = True
             return
-        head = f"HTTP/1.1 {answer.status} -\r\nContent-Length: {len(answer.body)}\r\n"
-        head += "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
-        # One write, one packet: a head and a body apart wait for each other's acknowledgement.
-        self.wfile.write(head.encode("latin-1") + b"\r\n" + answer.body[: answer.sent])
-        self.close_connection = answer.sent is not None
+        head = f"HTTP/1.1 {response.status} -\r\nContent-Length: {len(response.body)}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
+        # One write, one packet: a separate body would wait until the head is acknowledged.
+        self.wfile.write(head.encode("latin-1") + b"\r\n" + response.body[: response.sent])
+        self.close_connection = response.sent is not None
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass

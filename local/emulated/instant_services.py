@@ -1,6 +1,6 @@
-"""Marketplace and DynamoDB as far as one registration needs them: over TLS, at once, and always the same.
+"""Marketplace and DynamoDB as far as one registration needs them: immediate, constant responses over TLS.
 
-What is measured is the function, so that the services take as little as they can, in a process of their own.
+They run in a separate process and do as little as possible, so that only the resolver is measured.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_ANSWERS = {
+_RESPONSES = {
     "AWSMPMeteringService.ResolveCustomer": {
         "CustomerAWSAccountId": "111122223333",
         "ProductCode": PRODUCT_CODE,
@@ -37,14 +37,14 @@ _ANSWERS = {
 
 @contextmanager
 def services(folder: Path) -> Iterator[dict[str, str]]:
-    """Run both, and yield the environment in which a function finds them.
+    """Run both, and yield the environment variables that point a function at them.
 
     Args:
         folder: a scratch folder.
     """
     certificate, key, bundle = folder / "server.crt", folder / "server.key", folder / "bundle.pem"
     write_certificate(certificate, key)
-    # A connection to AWS reads all authorities that the SDK trusts; one alone would be read in no time.
+    # A connection to AWS reads all authorities that the SDK trusts; reading a single one would be too fast.
     trusted = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
     bundle.write_bytes(trusted + certificate.read_bytes())
     with server_process(_Server, certificate, key) as port:
@@ -60,7 +60,7 @@ class _Server(ThreadingTCPServer):
         self._context.load_cert_chain(certificate, key)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        # The handshake belongs in the connection's own thread.
+        # The handshake must happen in the connection's own thread.
         with suppress(ConnectionError, ssl.SSLError), self._context.wrap_socket(request, server_side=True) as secured:
             super().finish_request(secured, client_address)
 
@@ -70,11 +70,11 @@ class _Connection(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        """Answer a call of an SDK."""
+        """Respond to a call of an SDK."""
         self.rfile.read(int(self.headers["Content-Length"]))
-        body = json.dumps(_ANSWERS[self.headers["X-Amz-Target"]]).encode()
+        body = json.dumps(_RESPONSES[self.headers["X-Amz-Target"]]).encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
-        # One write, one packet: a head and a body apart wait for each other's acknowledgement.
+        # One write, one packet: a separate body would wait until the head is acknowledged.
         self.wfile.write(head.encode("latin-1") + body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the overridden method's own name

@@ -1,4 +1,4 @@
-"""Lambda on loopback: the Runtime API, with the real runtime client in a process of its own at the other end of it.
+"""Lambda on loopback: the Runtime API, and the real runtime client in a process of its own.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -30,20 +30,20 @@ FUNCTION_ARN = "arn:aws:lambda:eu-west-1:111122223333:function:resolver"
 
 _PREFIX = "/2018-06-01/runtime/"
 
-# What the client writes a log event as: type, length and time, then the event.
+# The header of a log event that the client writes: type, length and time.
 _FRAME = struct.Struct(">4sIQ")
 _FRAME_MAGIC = b"\xa5\x5a"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
-    """What became of one event.
+    """The result of one event.
 
     Attributes:
-        response: what the handler returned, None where it raised.
-        error: what the client reported in place of a response; Lambda counts it in ``Errors``.
-        log: the log events that the client wrote meanwhile, those of the start with the first.
-        milliseconds: from the event's handing over to its answer, as Lambda's ``Duration`` is.
+        response: the handler's return value, None if it raised.
+        error: reported by the client instead of a response; Lambda counts it in ``Errors``.
+        log: the log events written during the invocation; the first invocation's include those of the start-up.
+        milliseconds: from the delivery of the event to its response, like Lambda's ``Duration``.
     """
 
     response: dict[str, Any] | None
@@ -60,7 +60,7 @@ class LambdaRuntime:
         handler: the function's handler.
         environment: the function's variables, and those that Lambda sets.
         timeout: seconds that an invocation may take.
-        printed: what is printed past the client goes there.
+        printed: a file for all output that bypasses the client.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class LambdaRuntime:
         self._environment = environment
         self._timeout = timeout
         self._printed = printed
-        self._server = _Server()
+        self._server = _Server(timeout)
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -94,20 +94,20 @@ class LambdaRuntime:
         return self._process.pid
 
     def invoke(self, event: Mapping[str, Any]) -> Invocation:
-        """Hand an event over and wait for what comes of it."""
+        """Deliver an event and wait for its result."""
         self._server.events.put(json.dumps(event).encode())
         try:
-            answer = self._server.answers.get(timeout=self._timeout)
+            result = self._server.results.get(timeout=self._timeout)
         except queue.Empty:
-            raise TimeoutError(f"the runtime did not answer; it printed {self._printed.read_text()!r}") from None
-        if answer.kind == "init":
-            raise RuntimeError(f"the runtime did not start: {answer.body!r}")
-        content = json.loads(answer.body)
+            raise TimeoutError(f"the runtime did not respond; it printed {self._printed.read_text()!r}") from None
+        if result.kind == "init":
+            raise RuntimeError(f"the runtime did not start: {result.body!r}")
+        content = json.loads(result.body)
         return Invocation(
-            response=content if answer.kind == "response" else None,
-            error=content if answer.kind == "error" else None,
+            response=content if result.kind == "response" else None,
+            error=content if result.kind == "error" else None,
             log=self._written(),
-            milliseconds=answer.milliseconds,
+            milliseconds=result.milliseconds,
         )
 
     def _start(self, log: int, printed: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -132,7 +132,7 @@ class LambdaRuntime:
         )
 
     def _written(self) -> list[str]:
-        # The client writes an invocation's log before it answers, so all of it is in the pipe.
+        # The client writes an invocation's log before its response, so all of it is in the pipe.
         written = b""
         while True:
             try:
@@ -150,21 +150,22 @@ class LambdaRuntime:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Answer:
+class _Result:
     kind: str
     body: bytes
     milliseconds: float
 
 
 class _Server(LoopbackServer):
-    def __init__(self) -> None:
+    def __init__(self, timeout: float) -> None:
         super().__init__(_Connection)
+        self.seconds = timeout
         self.events: queue.Queue[bytes | None] = queue.Queue()
-        self.answers: queue.Queue[_Answer] = queue.Queue()
-        self.handed_over = 0.0
+        self.results: queue.Queue[_Result] = queue.Queue()
+        self.delivered = 0.0
 
     def stop(self) -> None:
-        # A client that was killed leaves a thread that waits for the next event.
+        # A killed client leaves behind a thread that waits for the next event.
         self.events.put(None)
         super().stop()
 
@@ -177,12 +178,12 @@ class _Connection(BaseHTTPRequestHandler):
         assert self.path == f"{_PREFIX}invocation/next"
         event = self._lambda.events.get()
         if event is None:
-            # For the other connections that may wait.
+            # For other connections that may be waiting.
             self._lambda.events.put(None)
             self.close_connection = True
             return
-        deadline = int((time.time() + 60) * 1000)
-        self._lambda.handed_over = time.perf_counter()
+        deadline = int((time.time() + self._lambda.seconds) * 1000)
+        self._lambda.delivered = time.perf_counter()
         self._send(
             200,
             event,
@@ -195,13 +196,13 @@ class _Connection(BaseHTTPRequestHandler):
         )
 
     def do_POST(self) -> None:
-        milliseconds = (time.perf_counter() - self._lambda.handed_over) * 1000
+        milliseconds = (time.perf_counter() - self._lambda.delivered) * 1000
         body = self.rfile.read(int(self.headers["Content-Length"]))
         *_, what, kind = self.path.removeprefix(_PREFIX).split("/")
         kind = "init" if what == "init" else kind
         assert kind in {"init", "response", "error"}
         self._send(202, b'{"status":"OK"}', {"Content-Type": "application/json"})
-        self._lambda.answers.put(_Answer(kind=kind, body=body, milliseconds=milliseconds))
+        self._lambda.results.put(_Result(kind=kind, body=body, milliseconds=milliseconds))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass

@@ -1,4 +1,4 @@
-"""A server in a process of its own, so that what it takes is not taken from who calls it."""
+"""A server in a separate process, so that it does not use its callers' CPU time."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The alarms after a real `cdk deploy`: that they are there, and that one which goes off wakes somebody.
+"""The alarms after a real `cdk deploy`: all of them are there, and one that fires reaches the operator.
 
-The local AWS publishes no figures of its own and evaluates no log, so the state is set here; that each alarm gets there
-by itself is shown in tests/functional/test_alarms_fire.py.
+The local AWS publishes no metrics and evaluates no logs, so the tests set the state;
+tests/functional/test_alarms_fire.py shows that each alarm fires by itself.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ if TYPE_CHECKING:
 
     from constructs_lib import AlarmName
     from local.deployment import Deployment
-    from local.local_aws import LocalAws
 
 STACK = "Watched"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    aws: LocalAws
+    # Boto3 clients, created once: each reads large models.
+    cloudwatch: Any
+    sqs: Any
     pager_arn: str
-    woken_url: str
+    operator_url: str
     alarms: Mapping[AlarmName, Mapping[str, Any]]
 
     def set_state(self, name: AlarmName, state: str) -> None:
-        self.aws.client("cloudwatch").set_alarm_state(
-            AlarmName=self.alarms[name]["AlarmName"], StateValue=state, StateReason="said by the test"
+        self.cloudwatch.set_alarm_state(
+            AlarmName=self.alarms[name]["AlarmName"], StateValue=state, StateReason="set by the test"
         )
 
     def message(self) -> dict[str, Any]:
-        """Return what woke somebody, and forget it."""
-        sqs = self.aws.client("sqs")
-        (message,) = sqs.receive_message(QueueUrl=self.woken_url, WaitTimeSeconds=10)["Messages"]
-        sqs.delete_message(QueueUrl=self.woken_url, ReceiptHandle=message["ReceiptHandle"])
+        """Return the message to the operator, and delete it."""
+        (message,) = self.sqs.receive_message(QueueUrl=self.operator_url, WaitTimeSeconds=10)["Messages"]
+        self.sqs.delete_message(QueueUrl=self.operator_url, ReceiptHandle=message["ReceiptHandle"])
         sent: dict[str, Any] = json.loads(json.loads(message["Body"])["Message"])
         return sent
 
 
 def runbook_name(alarm: Mapping[str, Any]) -> AlarmName:
-    """Return the construct's name of an alarm, which CloudFormation has given another."""
+    """Return the construct's name for an alarm, whose physical name CloudFormation generates."""
     (name,) = (name for name in SIGNALS if alarm["AlarmDescription"].endswith(f" (docs/runbook.md, {name})"))
     return name
 
@@ -59,17 +59,19 @@ def watched(deployment: Deployment) -> Watched:
     names = [
         resource["PhysicalResourceId"] for resource in resources if resource["ResourceType"] == "AWS::CloudWatch::Alarm"
     ]
-    alarms = aws.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+    cloudwatch = aws.client("cloudwatch")
+    alarms = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
     assert len(alarms) == len(names)
     return Watched(
-        aws=aws,
+        cloudwatch=cloudwatch,
+        sqs=aws.client("sqs"),
         pager_arn=outputs["PagerArn"],
-        woken_url=outputs["WokenUrl"],
+        operator_url=outputs["OperatorUrl"],
         alarms={runbook_name(alarm): alarm for alarm in alarms},
     )
 
 
-def test_every_alarm_is_deployed_with_its_action_on(watched: Watched) -> None:
+def test_every_alarm_is_deployed_with_its_action_enabled(watched: Watched) -> None:
     assert set(watched.alarms) == set(SIGNALS)
     for alarm in watched.alarms.values():
         assert alarm["AlarmActions"] == [watched.pager_arn]
@@ -77,7 +79,7 @@ def test_every_alarm_is_deployed_with_its_action_on(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_an_alarm_that_goes_off_reaches_the_subscriber_and_says_what_to_do(watched: Watched, name: AlarmName) -> None:
+def test_an_alarm_that_fires_tells_the_operator_what_to_do(watched: Watched, name: AlarmName) -> None:
     watched.set_state(name, "ALARM")
 
     message = watched.message()

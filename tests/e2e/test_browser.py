@@ -1,4 +1,4 @@
-"""What a buyer sees and can do, in headless Chromium, without script and without any other machine."""
+"""The pages as a buyer sees and uses them, in headless Chromium, without scripts or any other machine."""
 
 from __future__ import annotations
 
@@ -20,11 +20,9 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceOffer
-from local.deployment import deployed
 from local.emulated.api_events import REQUEST_ID, form_event, http_event
-from local.landing_page import LandingPage
 from local.product import LANDING_PAGE, PRODUCT_CODE
-from resolver.errors import ClaimRejectedError, TokenExpiredError
+from resolver.errors import ClaimRejectedError, ProductRejectedError, TokenExpiredError
 from resolver.handler import Handler
 from resolver.http_event import TOKEN_FIELD
 from resolver.pages import CONTENT_SECURITY_POLICY, TEXTS, Pages
@@ -39,10 +37,10 @@ if TYPE_CHECKING:
     from local.deployment import Deployment
 
 HOST = "127.0.0.1"
-ARTEFACTS = Path(__file__).parents[1] / "artefacts"
+SCREENSHOTS = Path(__file__).parents[1] / "artefacts"
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 
-# The browser itself would call home in spite of the other flags; with the last one it finds nobody but this machine.
+# Despite the other flags the browser would call home; with the last one it resolves no host but this machine.
 FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -58,7 +56,7 @@ DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 NARROWEST: ViewportSize = {"width": 320, "height": 568}
 
-# Every rule that there is: all levels of WCAG, best practices, experimental ones. What axe cannot decide counts too.
+# Every rule: all levels of WCAG, best practices, experimental ones. Undecided findings count too.
 CHECK = """async () => {
   const rules = Object.fromEntries(axe.getRules().map(({ruleId}) => [ruleId, {enabled: true}]))
   const {passes, violations, incomplete} = await axe.run({rules})
@@ -77,7 +75,7 @@ FOCUSED = """() => {
 def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium")
     if executable is None:
-        reason = "there is no browser: chromium is not on the PATH"
+        reason = "chromium is not on the PATH"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -90,7 +88,7 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def window(browser: Browser, *, for_axe: bool = False) -> Iterator[Page]:
-    """Open a window in which the browser has nothing to complain of and nothing to ask of any other machine."""
+    """Open a window, and check that the browser logs no error and requests nothing from any other machine."""
     wrong: list[str] = []
     pages: set[str] = set()
 
@@ -101,12 +99,12 @@ def window(browser: Browser, *, for_axe: bool = False) -> Iterator[Page]:
             pages.add(request.url)
 
     def console(message: ConsoleMessage) -> None:
-        # An error page has an error status. Without CSP the browser asks for an icon, too, and there is none.
+        # An error page has an error status. Without CSP the browser also requests an icon, which does not exist.
         expected = for_axe or message.location["url"] in pages
         if not (expected and message.text.startswith("Failed to load resource")):
             wrong.append(message.text)
 
-    # axe is a script, which no page allows.
+    # axe is a script, and no page allows scripts.
     with browser.new_context(ignore_https_errors=True, bypass_csp=for_axe, viewport=DESKTOP) as context:
         context.on("request", request)
         context.on("console", console)
@@ -118,14 +116,14 @@ def window(browser: Browser, *, for_axe: bool = False) -> Iterator[Page]:
 def take_screenshots(page: Page, name: str) -> None:
     page.set_viewport_size(PHONE)
     page.emulate_media(color_scheme="dark")
-    page.screenshot(path=ARTEFACTS / f"{name}-phone-dark.png", full_page=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}-phone-dark.png", full_page=True)
     page.set_viewport_size(DESKTOP)
     page.emulate_media(color_scheme="light")
-    page.screenshot(path=ARTEFACTS / f"{name}-desktop-light.png", full_page=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}-desktop-light.png", full_page=True)
 
 
 def findings(page: Page) -> list[list[object]]:
-    """Let axe look at the page on a desktop and on a phone, light and dark."""
+    """Return axe's findings on a desktop and on a phone, light and dark."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = []
     for size in (DESKTOP, PHONE):
@@ -143,13 +141,13 @@ def scrolls_sideways(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
-# The resolver's pages, each with its headers as the handler answers.
+# The resolver's pages, each with the headers of the handler's response.
 
 LINKS = {"Contact support": "https://support.example.com/", "Log in to your account": "https://app.example.com/login"}
 
 
 def handler(*, support_url: str | None, login_url: str | None) -> Handler:
-    """Make a handler for which each token is the name of the error that it ends in."""
+    """Return a handler that raises the error named by the registration token."""
     registrar = Registrar(
         marketplace=FakeMarketplace({error.__name__: error() for error in TEXTS}),
         store=FakeStore(),
@@ -160,7 +158,7 @@ def handler(*, support_url: str | None, login_url: str | None) -> Handler:
 
 
 class Expected(NamedTuple):
-    """What is answered, and what a reader is to find in it."""
+    """A response, and what a reader must find in it."""
 
     response: dict[str, Any]
     happened: str
@@ -182,7 +180,7 @@ def expected() -> dict[str, Expected]:
         )
     }
     for error, text in TEXTS.items():
-        # A claim is answered in JSON.
+        # The response to a claim is JSON.
         if error is not ClaimRejectedError:
             name = re.sub("(?<=[a-z])(?=[A-Z])", "-", error.__name__.removesuffix("Error")).lower()
             event = form_event({TOKEN_FIELD: error.__name__})
@@ -196,7 +194,7 @@ PAGES = expected()
 
 
 class Replay(ThreadingTCPServer):
-    """Answers each path with the page of that name; not an HTTPServer, which looks its own name up in DNS."""
+    """Serves the page of each path's name; not an HTTPServer, which looks its own name up in DNS."""
 
     daemon_threads = True
 
@@ -233,18 +231,18 @@ def replay() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_says_what_happened_and_what_to_do_to_everybody(browser: Browser, replay: str, name: str) -> None:
+def test_a_page_is_accessible_and_says_what_happened_and_what_to_do(browser: Browser, replay: str, name: str) -> None:
     expected = PAGES[name]
 
     with window(browser) as page:
-        answer = page.goto(f"{replay}/{name}")
+        response = page.goto(f"{replay}/{name}")
 
-        assert answer
-        assert answer.status == expected.response["statusCode"]
-        assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+        assert response
+        assert response.status == expected.response["statusCode"]
+        assert response.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
         assert page.title() == expected.happened
         assert page.locator("html").get_attribute("lang") == "en"
-        # What a screen reader reads, in this order.
+        # A screen reader reads this, in this order.
         expect(page.locator("body")).to_match_aria_snapshot(spoken(expected))
         focus = []
         for _ in range(len(expected.links) + 1):
@@ -256,7 +254,7 @@ def test_a_page_says_what_happened_and_what_to_do_to_everybody(browser: Browser,
 
 
 def spoken(expected: Expected) -> str:
-    """Return the page as a tree of roles, in YAML, of which JSON's strings are a part."""
+    """Return the page as a tree of roles in YAML, which includes JSON's strings."""
     heading = f'heading "{expected.happened}" [level=1]'
     lines = ["- main:", "  - /children: deep-equal", f"  - {json.dumps(heading)}"]
     lines += [f"  - paragraph: {json.dumps(expected.to_do)}"]
@@ -270,31 +268,27 @@ def spoken(expected: Expected) -> str:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_in_a_page(browser: Browser, replay: str, name: str) -> None:
+def test_axe_finds_no_problem_on_a_page(browser: Browser, replay: str, name: str) -> None:
     with window(browser, for_axe=True) as page:
         page.goto(f"{replay}/{name}")
 
         assert findings(page) == []
 
 
-# The whole way, through a real deployment.
+# The whole journey, through a real deployment.
 
 BUYER = MarketplaceCustomer.licensed(PRODUCT_CODE)
 STRANGER = MarketplaceCustomer.licensed("9another0seller0product9")
 
 
 @pytest.fixture(scope="module")
-def shop(browser: Browser) -> Iterator[Deployment]:
-    """Deploy with a sign-up page that a browser can reach."""
-    assert browser  # without one, nothing is deployed
-    with LandingPage() as landing_page, deployed(landing_page=landing_page.url) as deployment:
-        landing_page.start(claim=deployment.claim, certificate=deployment.aws.certificate, key=deployment.aws.key)
-        offers = [
-            MarketplaceOffer(label="A buyer", customer=BUYER),
-            MarketplaceOffer(label="A buyer of another seller's product", customer=STRANGER),
-        ]
-        deployment.marketplace.publish(fulfillment_url=deployment.fulfillment_url, offers=offers)
-        yield deployment
+def shop(deployment: Deployment) -> Deployment:
+    offers = [
+        MarketplaceOffer(label="A buyer", customer=BUYER),
+        MarketplaceOffer(label="A buyer of another seller's product", customer=STRANGER),
+    ]
+    deployment.marketplace.publish(fulfillment_url=deployment.fulfillment_url, offers=offers)
+    return deployment
 
 
 def set_up_account(page: Page, label: str) -> None:
@@ -306,7 +300,7 @@ def heading(page: Page) -> str:
     return page.get_by_role("heading", level=1).inner_text()
 
 
-def test_the_whole_way_from_the_button_to_an_account(browser: Browser, shop: Deployment) -> None:
+def test_a_buyer_gets_from_the_button_to_an_account(browser: Browser, shop: Deployment) -> None:
     with window(browser) as page:
         page.goto(shop.marketplace.page_url)
         take_screenshots(page, "way-1-marketplace")
@@ -326,13 +320,13 @@ def test_the_whole_way_from_the_button_to_an_account(browser: Browser, shop: Dep
         take_screenshots(page, "way-3-account")
 
 
-def test_who_comes_too_late_and_does_what_the_page_says_gets_in(browser: Browser, shop: Deployment) -> None:
+def test_a_buyer_with_an_expired_token_gets_in_by_following_the_page(browser: Browser, shop: Deployment) -> None:
     with window(browser) as page:
         page.goto(shop.marketplace.page_url)
         shop.marketplace.clock.advance(timedelta(hours=5))
         set_up_account(page, "A buyer")
 
-        assert heading(page) == "This registration has expired."
+        assert heading(page) == TEXTS[TokenExpiredError].happened
         take_screenshots(page, "way-too-late")
         page.go_back()
         set_up_account(page, "A buyer")
@@ -340,16 +334,16 @@ def test_who_comes_too_late_and_does_what_the_page_says_gets_in(browser: Browser
         assert heading(page) == "Create your account"
 
 
-def test_a_buyer_of_another_product_is_told_so(browser: Browser, shop: Deployment) -> None:
+def test_a_buyer_of_another_product_is_told_that_it_is_not_set_up(browser: Browser, shop: Deployment) -> None:
     with window(browser) as page:
         page.goto(shop.marketplace.page_url)
         set_up_account(page, "A buyer of another seller's product")
 
-        assert heading(page) == "This registration is for a product that is not set up here."
+        assert heading(page) == TEXTS[ProductRejectedError].happened
         take_screenshots(page, "way-another-product")
 
 
-def test_axe_finds_nothing_on_the_way(browser: Browser, shop: Deployment) -> None:
+def test_axe_finds_no_problem_on_the_journey(browser: Browser, shop: Deployment) -> None:
     with window(browser, for_axe=True) as page:
         page.goto(shop.marketplace.page_url)
         found = findings(page)

@@ -1,4 +1,4 @@
-"""The way of a buyer through a real `cdk deploy` of app.py, with role policies enforced and an older SDK."""
+"""A buyer's journey through a real `cdk deploy` of app.py, with role policies enforced and an older SDK."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ import pytest
 from constructs_lib.testing import MarketplaceCustomer
 from local.deployment import registration_code
 from local.product import PRODUCT_CODE
+from resolver.errors import TokenExpiredError
+from resolver.pages import TEXTS
+from tests.e2e.deployments import register_for_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.deployment import Deployment
+    from local.landing_page import LandingPage
 
 
-def row(deployment: Deployment, customer: MarketplaceCustomer) -> dict[str, Any]:
-    (row,) = (
-        row for row in deployment.registrations() if row["CustomerAWSAccountId"] == customer.customer_aws_account_id
-    )
-    return row
+def registration_of(customer: MarketplaceCustomer, deployment: Deployment) -> dict[str, Any]:
+    account = customer.customer_aws_account_id
+    (registration,) = (item for item in deployment.registrations() if item["CustomerAWSAccountId"] == account)
+    return registration
 
 
-def test_the_local_aws_has_an_sdk_that_knows_no_agreement_id() -> None:
-    # Otherwise the next test shows nothing.
+def test_the_sdk_of_the_local_aws_does_not_know_agreement_ids() -> None:
+    # Otherwise the next test proves nothing.
     python = Path(__file__).parents[2] / ".local-aws/bin/python"
     code = (
         "import botocore.session as s; m = s.get_session().get_service_model('meteringmarketplace');"
@@ -41,16 +44,16 @@ def test_the_local_aws_has_an_sdk_that_knows_no_agreement_id() -> None:
     assert "Metadata" not in members
 
 
-def test_a_licensed_buyer_is_registered_and_claimed(deployment: Deployment) -> None:
+def test_a_licensed_buyer_is_registered_and_claimed(deployment: Deployment, landing_page: LandingPage) -> None:
     customer = MarketplaceCustomer.licensed(PRODUCT_CODE)
 
-    answer = deployment.set_up_account(deployment.marketplace.form(customer))
+    response = deployment.set_up_account(deployment.marketplace.form(customer))
 
-    assert answer.status_code == 303
-    assert answer.headers["Location"].startswith("https://app.example.com/signup?registration_code=")
-    stored = row(deployment, customer)
+    assert response.status_code == 303
+    assert response.headers["Location"].startswith(f"{landing_page.url}?registration_code=")
+    stored = registration_of(customer, deployment)
     assert (stored["LicenseArn"], stored["AgreementId"]) == (customer.license_arn, customer.agreement_id)
-    claim = deployment.claim(registration_code(answer.headers["Location"]))
+    claim = deployment.claim(registration_code(response.headers["Location"]))
     assert claim.status_code == 200
     assert claim.json() == {name: value for name, value in stored.items() if name != "ProductLicense"}
 
@@ -60,28 +63,28 @@ def test_a_legacy_buyer_is_registered(deployment: Deployment) -> None:
 
     assert deployment.set_up_account(deployment.marketplace.form(customer)).status_code == 303
 
-    assert row(deployment, customer)["CustomerIdentifier"] == customer.customer_identifier
+    assert registration_of(customer, deployment)["CustomerIdentifier"] == customer.customer_identifier
 
 
-def test_a_code_is_claimed_once(deployment: Deployment) -> None:
-    answer = deployment.set_up_account(deployment.marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE)))
-    code = registration_code(answer.headers["Location"])
+def test_a_registration_code_is_claimed_once(deployment: Deployment) -> None:
+    response = deployment.set_up_account(deployment.marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE)))
+    code = registration_code(response.headers["Location"])
 
     assert [deployment.claim(code).status_code for _ in range(2)] == [200, 404]
 
 
-def test_a_buyer_who_comes_too_late_is_sent_back(deployment: Deployment) -> None:
+def test_a_buyer_with_an_expired_token_is_told_to_start_again(deployment: Deployment) -> None:
     form = deployment.marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE))
     deployment.marketplace.clock.advance(timedelta(hours=5))
 
-    answer = deployment.set_up_account(form)
+    response = deployment.set_up_account(form)
 
-    assert answer.status_code == 410
-    assert "Go back to AWS Marketplace" in answer.text
+    assert response.status_code == 410
+    assert TEXTS[TokenExpiredError].to_do in response.text
 
 
-def test_another_sellers_product_is_refused(deployment: Deployment) -> None:
-    form = deployment.marketplace.form(MarketplaceCustomer.licensed("somebody-elses"))
+def test_another_sellers_product_is_rejected(deployment: Deployment) -> None:
+    form = deployment.marketplace.form(MarketplaceCustomer.licensed("another-sellers-product"))
 
     assert deployment.set_up_account(form).status_code == 403
 
@@ -89,23 +92,23 @@ def test_another_sellers_product_is_refused(deployment: Deployment) -> None:
 def test_a_json_caller_gets_json(deployment: Deployment) -> None:
     form = deployment.marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE))
 
-    answer = deployment.http.post(deployment.fulfillment_url, json=form, timeout=60)
+    response = deployment.http.post(deployment.fulfillment_url, json=form, timeout=60)
 
-    assert answer.status_code == 200
-    assert registration_code(answer.json()["landing_page"])
-
-
-def test_the_fulfillment_url_answers_the_review_of_the_listing(deployment: Deployment) -> None:
-    answer = deployment.http.get(deployment.fulfillment_url, timeout=60)
-
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert response.status_code == 200
+    assert registration_code(response.json()["landing_page"])
 
 
-def test_a_claim_without_a_signature_is_refused_before_the_resolver(deployment: Deployment) -> None:
-    answer = deployment.http.post(deployment.claim_url, json={"registration_code": "x" * 43}, timeout=60)
+def test_the_fulfillment_url_shows_a_page_to_the_listings_review(deployment: Deployment) -> None:
+    response = deployment.http.get(deployment.fulfillment_url, timeout=60)
 
-    assert answer.status_code == 403
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_api_gateway_rejects_a_claim_without_a_signature(deployment: Deployment) -> None:
+    response = deployment.http.post(deployment.claim_url, json={"registration_code": "x" * 43}, timeout=60)
+
+    assert response.status_code == 403
 
 
 CASES = {
@@ -118,7 +121,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_fault_has_its_answer_on_aws_too_and_never_ends_in_a_time_out(deployment: Deployment, case: str) -> None:
+def test_a_fault_gets_its_response_before_the_function_times_out(deployment: Deployment, case: str) -> None:
     marketplace = deployment.marketplace
     form = marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE))
     faults: dict[str, Callable[[], None]] = {
@@ -130,22 +133,20 @@ def test_a_fault_has_its_answer_on_aws_too_and_never_ends_in_a_time_out(deployme
     }
     faults[case]()
 
-    answer = deployment.http.post(
-        deployment.fulfillment_url, data=form, headers={"Accept": "application/json"}, timeout=60
-    )
+    response = register_for_json(deployment, form)
 
     marketplace.clear_faults()
-    assert (answer.status_code, answer.json()["outcome"]) == CASES[case]
-    assert ("Retry-After" in answer.headers) == (answer.status_code == 503)
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert (response.status_code, response.json()["outcome"]) == CASES[case]
+    assert ("Retry-After" in response.headers) == (response.status_code == 503)
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_sixteen_takers_at_once_and_one_gets_it(deployment: Deployment) -> None:
-    answer = deployment.set_up_account(deployment.marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE)))
-    code = registration_code(answer.headers["Location"])
+def test_one_of_sixteen_simultaneous_claims_succeeds(deployment: Deployment) -> None:
+    response = deployment.set_up_account(deployment.marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE)))
+    code = registration_code(response.headers["Location"])
 
-    with ThreadPoolExecutor(16) as takers:
-        statuses = sorted(claim.status_code for claim in takers.map(deployment.claim, [code] * 16))
+    with ThreadPoolExecutor(16) as claimants:
+        statuses = sorted(claim.status_code for claim in claimants.map(deployment.claim, [code] * 16))
 
     assert statuses == [200] + [404] * 15

@@ -1,4 +1,4 @@
-"""What the resolver's role may do on a local AWS that enforces role policies, and what it may not."""
+"""Actions that the resolver's role allows and denies, on a local AWS that enforces role policies."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from botocore.exceptions import ClientError
 
 from local.backend import claim_registration
 from local.local_aws import ACCOUNT, REGION
-from tests.e2e.conftest import keys_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from local.deployment import Deployment
 
@@ -23,8 +22,17 @@ CLAIM = {"CodeHash": {"S": "hash"}}
 SET = {"UpdateExpression": "SET Probe = :probe", "ExpressionAttributeValues": {":probe": {"S": "x"}}}
 
 
+def keys_of(credentials: Mapping[str, str]) -> dict[str, str]:
+    """Return STS's credentials under boto3's names."""
+    return {
+        "aws_access_key_id": credentials["AccessKeyId"],
+        "aws_secret_access_key": credentials["SecretAccessKey"],
+        "aws_session_token": credentials["SessionToken"],
+    }
+
+
 class Probe:
-    """The resolver's own role, in the hands of the test."""
+    """The resolver's own role, assumed by the test."""
 
     def __init__(self, deployment: Deployment, keys: dict[str, str]) -> None:
         tables = deployment.aws.client("dynamodb").list_tables()["TableNames"]
@@ -56,13 +64,13 @@ def probe(deployment: Deployment) -> Iterator[Probe]:
     }
     iam.update_assume_role_policy(RoleName=role["RoleName"], PolicyDocument=json.dumps(trust))
     deployment.aws.client("dynamodb").create_table(
-        TableName="somebody-elses",
+        TableName="another-table",
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": "CodeHash", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "CodeHash", "KeyType": "HASH"}],
     )
     yield Probe(deployment, keys_of(sts.assume_role(RoleArn=role["Arn"], RoleSessionName="probe")["Credentials"]))
-    deployment.aws.client("dynamodb").delete_table(TableName="somebody-elses")
+    deployment.aws.client("dynamodb").delete_table(TableName="another-table")
     iam.update_assume_role_policy(
         RoleName=role["RoleName"], PolicyDocument=json.dumps(role["AssumeRolePolicyDocument"])
     )
@@ -79,7 +87,7 @@ def probe(deployment: Deployment) -> Iterator[Probe]:
     ],
     ids=["update-registration", "get-registration", "put-claim", "get-claim", "update-claim"],
 )
-def test_what_the_resolver_does_is_allowed(probe: Probe, call: Callable[[Probe], object]) -> None:
+def test_every_call_of_the_resolver_is_allowed(probe: Probe, call: Callable[[Probe], object]) -> None:
     call(probe)
 
 
@@ -97,8 +105,8 @@ def test_what_the_resolver_does_is_allowed(probe: Probe, call: Callable[[Probe],
         lambda probe: probe.dynamodb.delete_table(TableName=probe.registrations),
         lambda probe: probe.dynamodb.scan(TableName=probe.claims),
         lambda probe: probe.dynamodb.delete_item(TableName=probe.claims, Key=CLAIM),
-        lambda probe: probe.dynamodb.get_item(TableName="somebody-elses", Key=CLAIM),
-        lambda probe: probe.dynamodb.put_item(TableName="somebody-elses", Item=CLAIM),
+        lambda probe: probe.dynamodb.get_item(TableName="another-table", Key=CLAIM),
+        lambda probe: probe.dynamodb.put_item(TableName="another-table", Item=CLAIM),
         lambda probe: probe.dynamodb.list_tables(),
         lambda probe: probe.client("sts").assume_role(
             RoleArn=f"arn:aws:iam::{ACCOUNT}:role/another", RoleSessionName="probe"
@@ -128,11 +136,11 @@ def test_what_the_resolver_does_is_allowed(probe: Probe, call: Callable[[Probe],
         "sns",
     ],
 )
-def test_what_the_resolver_does_not_do_is_denied(probe: Probe, call: Callable[[Probe], object]) -> None:
-    with pytest.raises(ClientError) as refusal:
+def test_every_other_call_is_denied(probe: Probe, call: Callable[[Probe], object]) -> None:
+    with pytest.raises(ClientError) as denial:
         call(probe)
 
-    assert refusal.value.response["Error"]["Code"] in {
+    assert denial.value.response["Error"]["Code"] in {
         "AccessDenied",
         "AccessDeniedException",
         "AuthorizationError",  # SNS
@@ -145,7 +153,7 @@ def test_a_role_without_the_grant_may_not_claim(deployment: Deployment, probe: P
     assert claim.status_code == 403
 
 
-def test_the_claimant_may_do_nothing_else(deployment: Deployment) -> None:
+def test_the_backend_may_not_read_the_registrations_table(deployment: Deployment) -> None:
     credentials = deployment.backend.get_credentials()
     assert credentials
     keys = credentials.get_frozen_credentials()

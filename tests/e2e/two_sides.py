@@ -1,4 +1,4 @@
-"""Both sides of a product that runs in another account than the one that published it, for a test to deploy."""
+"""The publishing account and the product's account in one app, for a test to deploy."""
 
 from aws_cdk import App, CfnOutput, Stack
 from aws_cdk import aws_iam as iam

@@ -1,4 +1,4 @@
-"""A product whose alarms wake somebody, for a test to deploy: the queue is who is woken."""
+"""A product whose alarms notify an operator, here a queue; for a test to deploy."""
 
 from aws_cdk import App, CfnOutput, Stack
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
@@ -12,8 +12,8 @@ from local.product import LANDING_PAGE, PRODUCT_CODE
 app = App()
 stack = Stack(app, "Watched")
 pager = sns.Topic(stack, "Pager")
-woken = sqs.Queue(stack, "Woken")
-pager.add_subscription(subscriptions.SqsSubscription(woken))
+operator = sqs.Queue(stack, "Operator")
+pager.add_subscription(subscriptions.SqsSubscription(operator))
 MarketplaceRegistration(
     stack,
     "Registration",
@@ -21,5 +21,5 @@ MarketplaceRegistration(
     alarm_actions=[cloudwatch_actions.SnsAction(pager)],
 )
 CfnOutput(stack, "PagerArn", value=pager.topic_arn)
-CfnOutput(stack, "WokenUrl", value=woken.queue_url)
+CfnOutput(stack, "OperatorUrl", value=operator.queue_url)
 app.synth()

@@ -1,6 +1,6 @@
-"""Runs the asset as Lambda does, with every log there is turned on; events come in and responses go out by line.
+"""Runs the asset as Lambda does, with every log turned on; events come in and responses go out by line.
 
-It is started in the asset's folder by test_secrets, as a process of its own: what it prints is what could be logged.
+test_secrets starts it in the asset's folder, as a process of its own: its output is all that could be logged.
 """
 
 from __future__ import annotations
@@ -19,6 +19,12 @@ for name in ("botocore", "urllib3", "resolver"):
     logging.getLogger(name).setLevel(logging.DEBUG)
 if "--let-debug-through" in sys.argv:
     logging.disable(logging.NOTSET)
+    logging.getLogger("botocore").propagate = True
+
+
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return next((int(option.partition("=")[2]) for option in sys.argv if option.startswith("--remaining=")), 29_000)
 
 
 class Everything(logging.Formatter):
@@ -32,7 +38,7 @@ for log_handler in logging.getLogger().handlers:
 for event in sys.stdin:
     response = None
     try:
-        response = handler(json.loads(event), None)
-    except Exception:  # noqa: BLE001 - as the runtime does: whatever it is, it is printed
+        response = handler(json.loads(event), Context())
+    except Exception:  # noqa: BLE001 - any error is printed, as the runtime does
         traceback.print_exc()
     print(json.dumps(response), flush=True)  # noqa: T201 - the way back to the test

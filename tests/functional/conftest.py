@@ -29,6 +29,12 @@ LANDING_PAGE = "https://app.example.com/signup?plan=pro"
 REGION = "eu-west-1"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # The longest test first, or at the end one core waits while the other one runs it.
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path.name != "test_nothing_lost.py")
+
+
 @pytest.fixture(scope="session")
 def asset(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     given: Path | None = pytestconfig.getoption("--asset")
@@ -130,7 +136,7 @@ def settings(tables: Tables) -> Settings:
 def endpoints(marketplace: MarketplaceStandIn, dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_MARKETPLACE_METERING", marketplace.endpoint_url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
-    # The SDK waits up to a second between two tries.
+    # The SDK waits up to a second between two attempts.
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
 
 

@@ -1,7 +1,7 @@
-"""Every alarm against the fault that it is there for, and an ordinary day against all of them.
+"""Every alarm fires on its own fault, and none on an ordinary day.
 
-The way is the deployed one: the real runtime client writes the log, and the template's own metric filters and alarms
-are applied to it. Figures that AWS publishes by itself are counted from what the fault really did.
+As in a deployment, the real runtime client writes the log, and the template's own metric filters and alarms
+are applied to it. Metrics that AWS publishes itself are counted from the fault's real effect.
 """
 
 from __future__ import annotations
@@ -40,9 +40,11 @@ READS = {"GetItem"}
 
 LONGER_THAN_THE_SDK_WAITS = 20
 
+DAY_SECONDS = 24 * 60 * 60
+
 
 class Deployed:
-    """A stack's template, with names for what its function uses."""
+    """A stack's template, with names for the resources that its function uses."""
 
     def __init__(self) -> None:
         stack = Stack(App(), "Stack")
@@ -79,7 +81,7 @@ class Deployed:
 
 
 class World:
-    """The function under the real runtime client, what it calls, and what AWS would publish about it."""
+    """The function under the real runtime client, its services, and the metrics that AWS would publish."""
 
     def __init__(
         self, deployed: Deployed, runtime: LambdaRuntime, marketplace: MarketplaceStandIn, dynamodb: FaultyDynamoDB
@@ -94,19 +96,20 @@ class World:
         return {self.deployed.alarm_names[logical_id] for logical_id in self.cloudwatch.firing()}
 
     def send(self, event: Mapping[str, Any]) -> Invocation:
-        """Let a request come, and AWS publish what it would: the log, and its services' own figures."""
+        """Send a request, and publish what AWS would: the log, and its services' own metrics."""
         invocation = self.runtime.invoke(event)
         for written in invocation.log:
             self.cloudwatch.log(self.deployed.log_group, written)
         self.cloudwatch.put("AWS/Lambda", "Duration", invocation.milliseconds, FunctionName="resolver")
         if invocation.error:
             self.cloudwatch.put("AWS/Lambda", "Errors", FunctionName="resolver")
-        self.answer(invocation.response["statusCode"] if invocation.response else 500)
+        self.respond(invocation.response["statusCode"] if invocation.response else 500, event["routeKey"])
         return invocation
 
-    def answer(self, status: int) -> None:
-        """Do what the gateway does when it answers."""
+    def respond(self, status: int, route: str) -> None:
+        """Do what API Gateway does when it responds."""
         line = self.deployed.access_log_format.replace("$context.status", str(status))
+        line = line.replace("$context.routeKey", route)
         self.cloudwatch.log(self.deployed.access_log_group, line)
         if status >= 500:
             self.cloudwatch.put("AWS/ApiGateway", "5xx", ApiId="api")
@@ -115,7 +118,7 @@ class World:
         return self.marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE))
 
     def register(self, form: Mapping[str, str] | None = None) -> str:
-        """Be a buyer, and return the status and, where there is one, the landing page."""
+        """Act as a buyer, and return the status and, on success, the landing page."""
         response = self.send(form_event(form or self.form())).response
         assert response
         return f"{response['statusCode']} {response['headers'].get('Location', '')}".strip()
@@ -130,14 +133,15 @@ class World:
         return status
 
     def store_fails(self, fault: Fault, operation: str, table: str, *, times: int = 1) -> None:
-        """Let calls of DynamoDB fail when a buyer comes and the product claims, and DynamoDB count them as it would."""
+        """Let calls to DynamoDB fail in a registration or a claim, and count them as DynamoDB would."""
         before = self.dynamodb.injected[fault]
         code = self.code() if operation in READS or (operation, table) == ("UpdateItem", "claims") else None
         self.dynamodb.inject(fault, times=times, operation=operation, table=table)
+        # A buyer who gets through is claimed, so that nothing but the fault is watched.
+        if code is None and "registration_code=" in (landing := self.register()):
+            code = parse_qs(urlsplit(landing).query)["registration_code"][0]
         if code:
             self.claim(code)
-        else:
-            self.register()
         met = self.dynamodb.injected[fault] - before
         assert met == times
         for _ in range(met):
@@ -275,7 +279,7 @@ def product_is_not_sold_here(world: World) -> None:
     assert world.register(world.marketplace.form(MarketplaceCustomer.licensed("not-in-products"))) == "403"
 
 
-def event_is_not_foreseen(world: World) -> None:
+def event_is_unforeseen(world: World) -> None:
     invocation = world.send({**form_event(world.form()), "requestContext": {}})
     assert invocation.error
     assert invocation.error["errorType"] == "KeyError"
@@ -301,19 +305,30 @@ def meets(fault: Fault, operation: str, table: str) -> Callable[[World], None]:
     return meet
 
 
+def code_is_not_claimed(world: World) -> None:
+    assert world.register().startswith("303")
+
+
+def code_is_unknown(world: World) -> None:
+    assert world.claim("A" * 43) == 404
+
+
 class Case(NamedTuple):
     alarm: AlarmName
     fault: Callable[[World], None]
-    """Adds one to what the alarm watches."""
+    """Adds one to the metric that the alarm watches."""
     others: frozenset[AlarmName] = frozenset()
-    """What else has to fire by then."""
+    """Other alarms that must fire by then."""
 
 
 CASES = [
     Case("ApiServerErrors", marketplace_denies, frozenset({"MarketplaceRefused"})),
-    Case("ApiServerErrors", event_is_not_foreseen, frozenset({"ResolverErrors"})),
+    Case("ApiServerErrors", event_is_unforeseen, frozenset({"ResolverErrors"})),
     Case("ApiServerErrors", store_denies, frozenset({"StoreUnavailable"})),
-    Case("ResolverErrors", event_is_not_foreseen),
+    Case("RecurringServerErrors", marketplace_fails),
+    Case("RecurringServerErrors", marketplace_hangs_up),
+    Case("RecurringServerErrors", event_is_unforeseen, frozenset({"ResolverErrors"})),
+    Case("ResolverErrors", event_is_unforeseen),
     Case("MarketplaceThrottled", marketplace_throttles),
     Case("MarketplaceUnavailable", marketplace_fails, frozenset({"ApiServerErrors"})),
     Case("MarketplaceUnavailable", marketplace_hangs_up, frozenset({"ApiServerErrors"})),
@@ -326,6 +341,8 @@ CASES = [
     Case("TokensRefused", token_is_forged),
     Case("TokensRefused", token_is_expired),
     Case("ProductsRefused", product_is_not_sold_here),
+    Case("ClaimsRefused", code_is_unknown),
+    Case("CodesUnclaimed", code_is_not_claimed),
     Case("RegistrationsReadThrottled", meets(Fault.THROUGHPUT_EXCEEDED, "GetItem", "registrations")),
     Case("RegistrationsWriteThrottled", meets(Fault.THROUGHPUT_EXCEEDED, "UpdateItem", "registrations")),
     Case("ClaimsReadThrottled", meets(Fault.THROUGHPUT_EXCEEDED, "GetItem", "claims")),
@@ -339,15 +356,23 @@ CASES = [
 ]
 
 
-def api_turns_away(world: World) -> None:
-    world.answer(429)
+def api_throttles(world: World) -> None:
+    world.respond(429, "POST /register")
 
 
-def lambda_turns_away(world: World) -> None:
+def api_denies_a_claim(world: World) -> None:
+    world.respond(403, "POST /claim")
+
+
+def lambda_throttles(world: World) -> None:
     world.cloudwatch.put("AWS/Lambda", "Throttles", FunctionName="resolver")
 
 
-NOT_THE_FUNCTIONS = [Case("ApiThrottled", api_turns_away), Case("ResolverThrottles", lambda_turns_away)]
+NOT_THE_FUNCTIONS = [
+    Case("ApiThrottled", api_throttles),
+    Case("ClaimsDenied", api_denies_a_claim),
+    Case("ResolverThrottles", lambda_throttles),
+]
 
 
 def names(cases: list[Case]) -> list[str]:
@@ -360,14 +385,18 @@ def assert_fires_on_its_threshold(world: World, case: Case) -> None:
         for logical_id, name in world.deployed.alarm_names.items()
         if name == case.alarm
     )
-    needed = int(alarm.threshold)
-    assert needed == alarm.threshold
+    # Of those that count by the period, a period breaches with one fault.
+    periods = alarm.datapoints_to_alarm
+    assert alarm.threshold == 1 or periods == 1
+    needed = int(alarm.threshold) * periods
+    assert needed == alarm.threshold * periods
+    # As far apart as they can be and still all be in one period, or in the periods that are evaluated.
+    apart = alarm.period / needed if periods == 1 else alarm.period * (alarm.evaluation_periods - 1) / (periods - 1)
 
     for _ in range(needed - 1):
         case.fault(world)
         assert case.alarm not in world.firing()
-        # As far apart as they can be and still all be in one period.
-        world.cloudwatch.advance(alarm.period / needed)
+        world.cloudwatch.advance(apart)
     case.fault(world)
 
     assert world.cloudwatch.figures(alarm.metric) == [1.0] * needed
@@ -380,16 +409,16 @@ def test_an_alarm_fires_on_its_fault_and_not_on_one_less(world: World, case: Cas
 
 
 @pytest.mark.parametrize("case", NOT_THE_FUNCTIONS, ids=names(NOT_THE_FUNCTIONS))
-def test_an_alarm_on_what_only_aws_can_do_fires_on_figures_written_by_hand(world: World, case: Case) -> None:
-    """A request that the gateway or Lambda turns away never reaches the function, so nothing is injected here.
+def test_an_alarm_on_throttling_by_aws_fires_on_metrics_written_by_hand(world: World, case: Case) -> None:
+    """A request that API Gateway or Lambda throttles never reaches the function, so nothing is injected here.
 
-    The gateway's line is the template's own format with its status filled in; Lambda's figure has the name and the
+    API Gateway's line is the template's own format with its status filled in; Lambda's metric has the name and the
     dimension that AWS documents.
     """
     assert_fires_on_its_threshold(world, case)
 
 
-def test_a_marketplace_that_answers_the_third_try_only_fires_the_slow_alarm_on_measured_time(world: World) -> None:
+def test_a_marketplace_that_responds_only_to_the_third_attempt_fires_the_slow_alarm(world: World) -> None:
     world.marketplace.slow_down(LONGER_THAN_THE_SDK_WAITS)
     assert world.register().startswith("303")
     assert world.firing() == set()
@@ -399,7 +428,52 @@ def test_a_marketplace_that_answers_the_third_try_only_fires_the_slow_alarm_on_m
     assert world.firing() == {"ResolverSlow"}
 
 
-def test_no_alarm_is_without_its_fault() -> None:
+@pytest.mark.parametrize("fault", [marketplace_fails, marketplace_hangs_up, event_is_unforeseen])
+def test_two_failed_buyers_a_day_apart_fire_an_alarm(world: World, fault: Callable[[World], None]) -> None:
+    fault(world)
+    world.cloudwatch.advance(DAY_SECONDS)
+    assert "RecurringServerErrors" not in world.firing()
+
+    fault(world)
+
+    assert "RecurringServerErrors" in world.firing()
+
+
+def test_a_single_failure_that_passes_notifies_nobody(world: World) -> None:
+    marketplace_fails(world)
+    for _ in range(2):
+        # The same buyer at once again.
+        world.cloudwatch.advance(60)
+        assert world.claim(world.code()) == 200
+    marketplace_fails(world)
+    fired = world.firing()
+    for _ in range(7):
+        world.cloudwatch.advance(DAY_SECONDS)
+        assert world.claim(world.code()) == 200
+        fired |= world.firing()
+
+    assert fired == set()
+
+
+def test_at_one_registration_a_day_a_backend_that_never_claims_fires_on_the_third_day(world: World) -> None:
+    fired = []
+    for _ in range(3):
+        code_is_not_claimed(world)
+        fired.append(world.firing())
+        world.cloudwatch.advance(DAY_SECONDS)
+
+    assert fired == [set(), set(), {"CodesUnclaimed"}]
+
+
+def test_a_backend_whose_claims_are_rejected_fires_like_one_that_never_claims(world: World) -> None:
+    for _ in range(3):
+        code_is_not_claimed(world)
+        code_is_unknown(world)
+
+    assert world.firing() == {"CodesUnclaimed"}
+
+
+def test_every_alarm_has_a_fault() -> None:
     shown = {case.alarm for case in CASES + NOT_THE_FUNCTIONS} | {"ResolverSlow"}
 
     assert shown == set(SIGNALS)
@@ -412,40 +486,45 @@ def test_every_alarm_on_a_log_is_fed_by_one_metric_filter(world: World) -> None:
         alarm.metric for alarm in world.cloudwatch.alarms.values() if not alarm.metric.namespace.startswith("AWS/")
     ]
 
+    # That of a difference is fed by two: one adds, one takes off.
+    assert {metric.name: filtered.count(metric) for metric in watched} == {
+        metric.name: 2 if metric.name == "CodesUnclaimed" else 1 for metric in watched
+    }
     assert watched
-    assert {filtered.count(metric) for metric in watched} == {1}
 
 
-def test_an_ordinary_day_fires_nothing_even_if_all_of_it_comes_at_once(world: World) -> None:
+def test_an_ordinary_day_fires_no_alarm_even_within_one_period(world: World) -> None:
     customers = [MarketplaceCustomer.licensed(PRODUCT_CODE) for _ in range(20)]
     landings = [world.register(world.marketplace.form(customer)) for customer in customers]
-    repeats = [world.register(world.marketplace.form(customer)) for customer in customers[:6]]
+    registered_again = [world.register(world.marketplace.form(customer)) for customer in customers[:6]]
     for _ in range(4):
         token_is_expired(world)
     token_is_forged(world)
     codes = [parse_qs(urlsplit(landing).query)["registration_code"][0] for landing in landings]
-    claims = [world.claim(code) for code in codes[:10]]
-    refused = world.claim(codes[0])
+    codes += [parse_qs(urlsplit(landing).query)["registration_code"][0] for landing in registered_again]
+    # All but two, who close the tab.
+    claims = [world.claim(code) for code in codes[:-1]]
+    rejected = world.claim(codes[0])
     page = world.send(http_event("GET /register", headers=BROWSER)).response
-    # Hiccups that the SDK gets past.
+    # A fault that the SDK's retries bridge.
     world.marketplace.throttle()
     hiccup = world.register()
     bad = world.send(form_event({}, **JSON_CALLER)).response
 
-    assert {landing[:3] for landing in [*landings, *repeats, hiccup]} == {"303"}
-    assert (claims, refused) == ([200] * 10, 404)
+    assert {landing[:3] for landing in [*landings, *registered_again, hiccup]} == {"303"}
+    assert (claims, rejected) == ([200] * 25, 404)
     assert page
     assert bad
     assert (page["statusCode"], bad["statusCode"]) == (200, 400)
     assert world.firing() == set()
-    # That nothing fired is not that nothing was seen.
+    # No alarm fired, but everything was counted.
     counted = {name: len(world.cloudwatch.figures(outcome_metric(name))) for name in DAY}
     assert counted == DAY
 
 
 DAY = {
     "Registrations": 27,
-    "Claims": 10,
+    "Claims": 25,
     "BadRequests": 1,
     "TokensRefused": 5,
     "ClaimsRefused": 1,
@@ -469,14 +548,15 @@ def outcome_metric(name: str) -> Metric:
         "{ $.outcome = x }",
         "{ $.status = 429 }",
         "{ $.status >= 500 }",
-        '{ ($.a = "x") && ($.b = "y") }',
+        '{ ($.a = "x") && ($.b = "y") || ($.c = "z") }',
+        '{ ($.a = "x") && $.b = "y" }',
         '{ ($.a = "x") || $.b = "y" }',
         '{ $.a.b = "x" }',
         "{ $.a IS TRUE }",
         '[ip, status = "429"]',
     ],
 )
-def test_a_pattern_that_would_be_misread_here_is_refused(pattern: str) -> None:
+def test_a_pattern_that_the_emulation_would_misread_is_rejected(pattern: str) -> None:
     with pytest.raises(NotImplementedError):
         matcher(pattern)
 
@@ -486,6 +566,7 @@ def test_a_pattern_that_would_be_misread_here_is_refused(pattern: str) -> None:
     [
         ('{ $.a = "x" }', [{"a": "x"}], [{}, {"a": "xx"}, {"b": "x"}, {"a": 1}]),
         ('{ ($.a = "x") || ($.a = "y") }', [{"a": "x"}, {"a": "y"}], [{}, {"a": "z"}]),
+        ('{ ($.a = "x") && ($.b = "y z") }', [{"a": "x", "b": "y z"}], [{}, {"a": "x"}, {"a": "x", "b": "y"}]),
         ("{ $.a = * }", [{"a": "x"}, {"a": 1.5}], [{}, {"b": 1}]),
         ('{ $.a = "*" }', [{"a": "x"}, {"a": 1.5}], [{}, {"b": 1}]),
         ('{ $.a = "429" }', [{"a": "429"}], [{"a": 429}, {"a": "4290"}]),

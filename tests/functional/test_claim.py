@@ -1,4 +1,4 @@
-"""The seller's backend exchanges a buyer's code."""
+"""The seller's backend claims a registration by the buyer's code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def claim(resolver: Handler, code: object, **headers: str) -> dict[str, Any]:
     return resolver(json_event("POST /claim", {"registration_code": code}, **headers), None)
 
 
-def test_a_code_is_exchanged_for_the_registration_once(
+def test_a_code_gets_the_registration_once(
     resolver: Handler, code: str, licensed: MarketplaceCustomer, tables: Tables
 ) -> None:
     response = claim(resolver, code)
@@ -42,7 +42,7 @@ def test_a_code_is_exchanged_for_the_registration_once(
     assert claim(resolver, code)["statusCode"] == 404
 
 
-def test_what_others_wrote_is_not_answered(resolver: Handler, code: str, tables: Tables) -> None:
+def test_attributes_that_others_wrote_are_not_in_the_response(resolver: Handler, code: str, tables: Tables) -> None:
     registration = tables.registration()
     tables.client.update_item(
         TableName=tables.registrations,
@@ -51,19 +51,19 @@ def test_what_others_wrote_is_not_answered(resolver: Handler, code: str, tables:
         ExpressionAttributeValues={":secret": {"S": "x"}, ":seats": {"N": "5"}},
     )
 
-    answer = json.loads(claim(resolver, code)["body"])
+    registration = json.loads(claim(resolver, code)["body"])
 
-    assert answer.keys().isdisjoint({"Secret", "Seats"})
+    assert registration.keys().isdisjoint({"Secret", "Seats"})
 
 
-def test_a_claim_repeated_with_its_idempotency_key_gets_the_same_answer(resolver: Handler, code: str) -> None:
+def test_a_claim_retried_with_its_idempotency_key_gets_the_same_response(resolver: Handler, code: str) -> None:
     first = claim(resolver, code, **{"idempotency-key": "signup-1"})
 
     assert claim(resolver, code, **{"idempotency-key": "signup-1"}) == first
     assert claim(resolver, code, **{"idempotency-key": "signup-2"})["statusCode"] == 404
 
 
-def test_unknown_used_and_expired_are_told_the_same(resolver: Handler, code: str, tables: Tables) -> None:
+def test_unknown_used_and_expired_codes_get_the_same_response(resolver: Handler, code: str, tables: Tables) -> None:
     claim(resolver, code)
     used = claim(resolver, code)
     (stored,) = tables.client.scan(TableName=tables.claims)["Items"]
@@ -77,7 +77,7 @@ def test_unknown_used_and_expired_are_told_the_same(resolver: Handler, code: str
 
 
 @pytest.mark.parametrize("body", ["{}", '{"registration_code": ""}'])
-def test_a_claim_without_a_code_is_refused(resolver: Handler, body: str) -> None:
+def test_a_claim_without_a_code_is_rejected(resolver: Handler, body: str) -> None:
     event = http_event("POST /claim", headers={"content-type": "application/json"}, body=body)
 
     assert resolver(event, None)["statusCode"] == 404
@@ -87,7 +87,7 @@ def test_a_claim_without_a_code_is_refused(resolver: Handler, body: str) -> None
     ("body", "content_type", "status"),
     [("{", "application/json", 400), ('{"registration_code": 1}', "application/json", 400), ("x", "text/plain", 415)],
 )
-def test_a_claim_that_cannot_be_read_is_a_problem_in_json(
+def test_an_unreadable_claim_gets_a_problem_in_json(
     resolver: Handler, body: str, content_type: str, status: int
 ) -> None:
     event = http_event("POST /claim", headers={"content-type": content_type, "accept": "text/html"}, body=body)

@@ -85,39 +85,41 @@ def arrive(browser: requests.Session, url: str, code: str = CODE) -> requests.Re
     return browser.get(url, params={"registration_code": code}, timeout=10)
 
 
-def heading(answer: requests.Response) -> str:
-    (text,) = re.findall(r"<h1>(.*?)</h1>", answer.text)
+def heading(response: requests.Response) -> str:
+    (text,) = re.findall(r"<h1>(.*?)</h1>", response.text)
     assert isinstance(text, str)
-    assert f"<title>{text}</title>" in answer.text
+    assert f"<title>{text}</title>" in response.text
     return text
 
 
-def facts(answer: requests.Response) -> dict[str, str]:
-    return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", answer.text))
+def facts(response: requests.Response) -> dict[str, str]:
+    return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", response.text))
 
 
-def test_shows_the_buyer_and_leaves_no_code_in_the_address(
+def test_the_page_shows_the_registration_and_removes_the_code_from_the_address(
     browser: requests.Session, url: str, backend: Backend
 ) -> None:
-    answer = arrive(browser, url)
+    response = arrive(browser, url)
 
     assert backend.claimed == [CODE]
-    assert [(step.status_code, step.headers["Location"]) for step in answer.history] == [(303, "/signup")]
-    assert answer.url == url
-    assert (answer.status_code, heading(answer)) == (200, "Create your account")
-    assert facts(answer) == {
+    assert [(step.status_code, step.headers["Location"]) for step in response.history] == [(303, "/signup")]
+    assert response.url == url
+    assert (response.status_code, heading(response)) == (200, "Create your account")
+    assert facts(response) == {
         "AWS account": "111122223333",
         "Product code": "a290sds6en72spp3ph4q890es",
         "License": "arn:aws:license-manager::444455556666:license:l-1",
         "Agreement": "agmt-1",
     }
-    assert '<label for="email">' in answer.text
-    assert '<input id="email" name="email" type="email"' in answer.text
-    assert "support" in answer.text
-    assert "Log in" in answer.text
+    assert '<label for="email">' in response.text
+    assert '<input id="email" name="email" type="email"' in response.text
+    assert "support" in response.text
+    assert "Log in" in response.text
 
 
-def test_shows_a_legacy_customer_and_a_free_trial(browser: requests.Session, url: str, backend: Backend) -> None:
+def test_a_customer_identifier_and_a_free_trial_are_shown(
+    browser: requests.Session, url: str, backend: Backend
+) -> None:
     backend.registration = {
         "CustomerAWSAccountId": "111122223333",
         "ProductCode": "a290sds6en72spp3ph4q890es",
@@ -133,14 +135,14 @@ def test_shows_a_legacy_customer_and_a_free_trial(browser: requests.Session, url
     }
 
 
-def test_the_cookie_holds_nothing_but_an_unguessable_id(browser: requests.Session, url: str) -> None:
+def test_the_cookie_holds_only_an_unguessable_session_id(browser: requests.Session, url: str) -> None:
     cookie = arrive(browser, url).history[0].headers["Set-Cookie"]
 
     assert re.fullmatch(r"sign-up-session=[\w-]{43}; Path=/signup; HttpOnly; Secure; SameSite=Lax", cookie)
     assert CODE not in cookie
 
 
-def test_every_claim_begins_a_session_of_its_own(browser: requests.Session, url: str, backend: Backend) -> None:
+def test_every_claim_starts_a_new_session(browser: requests.Session, url: str, backend: Backend) -> None:
     arrive(browser, url)
     first = browser.cookies["sign-up-session"]
     backend.registration = {**LICENSED, "CustomerAWSAccountId": "999988887777"}
@@ -153,42 +155,42 @@ def test_every_claim_begins_a_session_of_its_own(browser: requests.Session, url:
     assert facts(again)["AWS account"] == "111122223333"
 
 
-def test_escapes_what_it_shows(browser: requests.Session, url: str, backend: Backend) -> None:
+def test_the_page_escapes_the_registration(browser: requests.Session, url: str, backend: Backend) -> None:
     hostile = "</dd><script>alert(1)</script>'\"&"
     backend.registration = {**LICENSED, "AgreementId": hostile}
-    answer = arrive(browser, url)
+    response = arrive(browser, url)
 
-    assert facts(answer)["Agreement"] == escape(hostile)
-    assert "<script" not in answer.text
+    assert facts(response)["Agreement"] == escape(hostile)
+    assert "<script" not in response.text
 
 
-def test_another_browser_learns_nothing(
+def test_another_browser_sees_no_registration(
     browser: requests.Session, url: str, certificate: tuple[Path, Path], backend: Backend
 ) -> None:
     arrive(browser, url)
 
     with new_browser(certificate[0]) as other:
         for cookie in ("", "sign-up-session=", "sign-up-session=guessed"):
-            answer = other.get(url, headers={"Cookie": cookie}, timeout=10)
-            assert (answer.status_code, facts(answer)) == (200, {})
-            assert "AWS Marketplace" in answer.text
-            assert "<form" not in answer.text
+            response = other.get(url, headers={"Cookie": cookie}, timeout=10)
+            assert (response.status_code, facts(response)) == (200, {})
+            assert "AWS Marketplace" in response.text
+            assert "<form" not in response.text
     assert backend.claimed == [CODE]
 
 
-def test_an_empty_code_is_no_code(browser: requests.Session, url: str, backend: Backend) -> None:
+def test_an_empty_code_is_not_claimed(browser: requests.Session, url: str, backend: Backend) -> None:
     assert facts(arrive(browser, url, "")) == {}
     assert backend.claimed == []
 
 
-def test_says_that_a_code_is_refused(browser: requests.Session, url: str, backend: Backend) -> None:
+def test_a_rejected_code_gets_a_page_that_says_so(browser: requests.Session, url: str, backend: Backend) -> None:
     backend.status = 404
-    answer = arrive(browser, url, "<b>used</b>")
+    response = arrive(browser, url, "<b>used</b>")
 
     assert backend.claimed == ["<b>used</b>"]
-    assert (answer.status_code, heading(answer)) == (404, "This registration cannot be used")
-    assert "Set up your account" in answer.text
-    assert "used</b>" not in answer.text
+    assert (response.status_code, heading(response)) == (404, "This registration cannot be used")
+    assert "Set up your account" in response.text
+    assert "used</b>" not in response.text
     assert not browser.cookies
 
 
@@ -196,49 +198,49 @@ def test_says_that_a_code_is_refused(browser: requests.Session, url: str, backen
     ("status", "error"),
     [(403, None), (500, None), (503, None), (599, None), (200, requests.ConnectionError("no connection"))],
 )
-def test_says_when_a_code_may_still_be_good(
+def test_after_a_failed_claim_the_buyer_can_reload_the_page(
     browser: requests.Session, url: str, backend: Backend, status: int, error: Exception | None
 ) -> None:
     backend.status, backend.error = status, error
-    answer = arrive(browser, url)
-    assert (answer.status_code, heading(answer)) == (503, "Your registration could not be read")
-    assert "no connection" not in answer.text
+    response = arrive(browser, url)
+    assert (response.status_code, heading(response)) == (503, "Your registration could not be read")
+    assert "no connection" not in response.text
 
     backend.status, backend.error = 200, None
-    assert facts(browser.get(answer.url, timeout=10))["AWS account"] == "111122223333"
+    assert facts(browser.get(response.url, timeout=10))["AWS account"] == "111122223333"
 
 
-def test_thanks_for_the_form(browser: requests.Session, url: str) -> None:
+def test_the_form_is_acknowledged(browser: requests.Session, url: str) -> None:
     arrive(browser, url)
-    answer = browser.post(url, data={"email": "me@example.com"}, timeout=10)
+    response = browser.post(url, data={"email": "me@example.com"}, timeout=10)
 
-    assert (answer.status_code, heading(answer)) == (200, "Thank you")
-    assert "me@example.com" not in answer.text
-
-
-def test_takes_no_form_without_a_session(browser: requests.Session, url: str) -> None:
-    answer = browser.post(url, data={"email": "me@example.com"}, timeout=10)
-
-    assert (answer.status_code, heading(answer)) == (403, "Your sign-up session has ended")
+    assert (response.status_code, heading(response)) == (200, "Thank you")
+    assert "me@example.com" not in response.text
 
 
-def test_has_no_other_page_but_the_log_in(browser: requests.Session, url: str) -> None:
+def test_a_form_without_a_session_is_rejected(browser: requests.Session, url: str) -> None:
+    response = browser.post(url, data={"email": "me@example.com"}, timeout=10)
+
+    assert (response.status_code, heading(response)) == (403, "Your sign-up session has ended")
+
+
+def test_the_only_other_page_is_the_login(browser: requests.Session, url: str) -> None:
     assert heading(browser.get(url.replace("/signup", "/login"), timeout=10)) == "Log in"
-    for answer in (
+    for response in (
         browser.get(url.replace("/signup", "/"), timeout=10),
         browser.get(url + "/more", timeout=10),
         browser.post(url.replace("/signup", "/login"), timeout=10),
     ):
-        assert (answer.status_code, heading(answer)) == (404, "There is no such page")
+        assert (response.status_code, heading(response)) == (404, "Page not found")
 
 
-def test_every_answer_is_kept_from_caches_frames_and_other_sites(
+def test_every_response_is_kept_from_caches_frames_and_other_sites(
     browser: requests.Session, url: str, backend: Backend
 ) -> None:
     registered = arrive(browser, url)
     thanks = browser.post(url, timeout=10)
     backend.status = 404
-    answers = [
+    responses = [
         *registered.history,
         registered,
         thanks,
@@ -246,25 +248,25 @@ def test_every_answer_is_kept_from_caches_frames_and_other_sites(
         browser.get(url.replace("/signup", "/"), timeout=10),
     ]
 
-    for answer in answers:
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        policy = answer.headers["Content-Security-Policy"].split("; ")
+    for response in responses:
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        policy = response.headers["Content-Security-Policy"].split("; ")
         assert {"default-src 'none'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} <= {*policy}
-        for style in re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL):
+        for style in re.findall(r"<style>(.*?)</style>", response.text, re.DOTALL):
             digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
             assert f"style-src 'sha256-{digest}'" in policy
-        assert not re.search(r"<script|\sstyle=|\son\w+=", answer.text)
+        assert not re.search(r"<script|\sstyle=|\son\w+=", response.text)
 
 
-def test_prints_no_code(browser: requests.Session, url: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_server_prints_no_code(browser: requests.Session, url: str, capfd: pytest.CaptureFixture[str]) -> None:
     arrive(browser, url)
 
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_browser_that_does_not_trust_the_certificate_disturbs_nobody(
+def test_a_browser_that_does_not_trust_the_certificate_disturbs_no_other(
     browser: requests.Session, url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     address = ("127.0.0.1", port(url))
@@ -280,22 +282,22 @@ def test_a_browser_that_does_not_trust_the_certificate_disturbs_nobody(
     assert capfd.readouterr() == ("", "")
 
 
-def test_who_comes_before_the_start_waits(
+def test_a_request_before_the_start_waits(
     browser: requests.Session, backend: Backend, certificate: tuple[Path, Path]
 ) -> None:
-    answers: list[requests.Response] = []
+    responses: list[requests.Response] = []
     with LandingPage() as page:
-        early = threading.Thread(target=lambda: answers.append(arrive(browser, page.url)))
+        early = threading.Thread(target=lambda: responses.append(arrive(browser, page.url)))
         early.start()
         early.join(0.1)
-        assert not answers
+        assert not responses
         page.start(claim=backend, certificate=certificate[0], key=certificate[1])
         early.join(10)
-    assert [answer.status_code for answer in answers] == [200]
+    assert [response.status_code for response in responses] == [200]
 
 
 @pytest.mark.parametrize("started", [True, False])
-def test_listens_to_nobody_after_its_end(backend: Backend, certificate: tuple[Path, Path], *, started: bool) -> None:
+def test_nothing_listens_after_the_end(backend: Backend, certificate: tuple[Path, Path], *, started: bool) -> None:
     with LandingPage() as page:
         if started:
             page.start(claim=backend, certificate=certificate[0], key=certificate[1])

@@ -45,15 +45,15 @@ def make_client(
 
 
 def resolve(client: "MarketplaceMeteringClient", token: str) -> dict[str, Any]:
-    answer: dict[str, Any] = {**client.resolve_customer(RegistrationToken=token)}
-    del answer["ResponseMetadata"]
-    return answer
+    response: dict[str, Any] = {**client.resolve_customer(RegistrationToken=token)}
+    del response["ResponseMetadata"]
+    return response
 
 
 def error_of(client: "MarketplaceMeteringClient", token: str) -> tuple[str, int]:
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as denied:
         client.resolve_customer(RegistrationToken=token)
-    response = refused.value.response
+    response = denied.value.response
     assert token not in json.dumps(response)
     return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
 
@@ -70,10 +70,10 @@ def post(
     if authorization is not None:
         headers["Authorization"] = authorization
     data = body if isinstance(body, bytes) else json.dumps(body)
-    answer = requests.post(stand_in.endpoint_url, data=data, headers=headers, timeout=10)
-    assert answer.headers["x-amzn-RequestId"]
-    assert answer.headers["x-amzn-ErrorType"] == answer.json()["__type"]
-    return answer.status_code, answer.json()["__type"]
+    response = requests.post(stand_in.endpoint_url, data=data, headers=headers, timeout=10)
+    assert response.headers["x-amzn-RequestId"]
+    assert response.headers["x-amzn-ErrorType"] == response.json()["__type"]
+    return response.status_code, response.json()["__type"]
 
 
 class Form:
@@ -107,10 +107,10 @@ class Page(HTMLParser):
 
 
 def load_page(stand_in: MarketplaceStandIn) -> Page:
-    answer = requests.get(stand_in.page_url, timeout=10)
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    return Page(answer.text)
+    response = requests.get(stand_in.page_url, timeout=10)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    return Page(response.text)
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def client(stand_in: MarketplaceStandIn) -> Iterator["MarketplaceMeteringClient"
         yield made
 
 
-def test_given_a_legacy_customer_then_the_answer_has_an_identifier_and_no_license(
+def test_given_a_legacy_customer_then_the_response_has_an_identifier_and_no_license(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
     assert resolve(client, stand_in.mint(LEGACY)) == {
@@ -135,7 +135,7 @@ def test_given_a_legacy_customer_then_the_answer_has_an_identifier_and_no_licens
     }
 
 
-def test_given_a_licensed_customer_then_the_answer_has_license_and_agreement_and_no_identifier(
+def test_given_a_licensed_customer_then_the_response_has_license_and_agreement_and_no_identifier(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
     assert resolve(client, stand_in.mint(LICENSED)) == {
@@ -146,25 +146,25 @@ def test_given_a_licensed_customer_then_the_answer_has_license_and_agreement_and
     }
 
 
-def test_given_two_licenses_of_one_account_then_each_token_tells_its_own(
+def test_given_two_licenses_of_one_account_then_each_token_gets_its_own(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
     customers = [MarketplaceCustomer.licensed(PRODUCT_CODE, customer_aws_account_id="012345678901") for _ in range(2)]
 
-    answers = [resolve(client, stand_in.mint(customer)) for customer in customers]
+    responses = [resolve(client, stand_in.mint(customer)) for customer in customers]
 
-    assert {answer["CustomerAWSAccountId"] for answer in answers} == {"012345678901"}
-    assert len({answer["LicenseArn"] for answer in answers}) == 2
-    assert len({answer["Metadata"]["AgreementId"] for answer in answers}) == 2
+    assert {response["CustomerAWSAccountId"] for response in responses} == {"012345678901"}
+    assert len({response["LicenseArn"] for response in responses}) == 2
+    assert len({response["Metadata"]["AgreementId"] for response in responses}) == 2
 
 
-def test_given_another_sellers_product_then_its_code_is_answered(
+def test_given_another_sellers_product_then_the_response_has_its_code(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
     assert resolve(client, stand_in.mint(MarketplaceCustomer.licensed("foreign")))["ProductCode"] == "foreign"
 
 
-def test_given_a_customer_with_every_member_then_all_are_answered(
+def test_given_a_customer_with_every_member_then_all_are_in_the_response(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
     customer = MarketplaceCustomer(
@@ -196,7 +196,7 @@ def test_given_a_token_when_form_encoded_then_one_decode_gives_it_back_and_two_d
     assert dict(parse_qsl(f"token={decoded['x-amzn-marketplace-token']}"))["token"] != token
 
 
-def test_given_a_token_when_resolved_again_before_it_expires_then_the_answer_is_the_same(
+def test_given_a_token_when_redeemed_again_before_it_expires_then_the_response_is_the_same(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
     token = stand_in.mint(LICENSED)
@@ -218,7 +218,7 @@ def test_given_a_token_when_its_lifetime_is_over_then_it_has_expired_and_a_fresh
     assert resolve(client, stand_in.mint(LICENSED))["LicenseArn"] == LICENSED.license_arn
 
 
-def test_given_a_standing_clock_and_a_lifetime_then_tokens_expire_by_them() -> None:
+def test_given_a_frozen_clock_and_a_lifetime_then_tokens_expire_by_them() -> None:
     clock = MovableClock(lambda: datetime(2026, 1, 1, tzinfo=UTC))
     with (
         MarketplaceStandIn(clock=clock, token_lifetime=timedelta(minutes=1)) as stand_in,
@@ -247,7 +247,7 @@ def test_given_an_unknown_token_then_it_is_invalid(client: "MarketplaceMeteringC
         (partial(MarketplaceStandIn.refuse, code="Unheard"), ("Unheard", 400)),
     ],
 )
-def test_given_an_error_injected_twice_then_two_calls_meet_it_and_the_third_is_answered(
+def test_given_an_error_injected_twice_then_two_calls_meet_it_and_the_third_succeeds(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient", inject: Any, error: tuple[str, int]
 ) -> None:
     token = stand_in.mint(LEGACY)
@@ -259,14 +259,14 @@ def test_given_an_error_injected_twice_then_two_calls_meet_it_and_the_third_is_a
     assert [call.outcome for call in stand_in.calls] == [error[0], error[0], "OK"]
 
 
-def test_given_a_throttle_when_the_sdk_retries_then_it_gets_its_answer(stand_in: MarketplaceStandIn) -> None:
+def test_given_a_throttle_when_the_sdk_retries_then_it_succeeds(stand_in: MarketplaceStandIn) -> None:
     stand_in.throttle()
     with closing(make_client(stand_in, attempts=2)) as client:
         assert resolve(client, stand_in.mint(LEGACY))
     assert [call.outcome for call in stand_in.calls] == ["ThrottlingException", "OK"]
 
 
-def test_given_a_closed_connection_then_the_call_fails_and_the_next_is_answered(
+def test_given_a_closed_connection_then_the_call_fails_and_the_next_succeeds(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
     token = stand_in.mint(LEGACY)
@@ -278,7 +278,7 @@ def test_given_a_closed_connection_then_the_call_fails_and_the_next_is_answered(
     assert [call.outcome for call in stand_in.calls] == ["ConnectionClosed", "OK"]
 
 
-def test_given_a_slow_answer_then_it_is_right_but_late(
+def test_given_a_slow_response_then_it_is_right_but_late(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
     stand_in.slow_down(0.2)
@@ -288,7 +288,7 @@ def test_given_a_slow_answer_then_it_is_right_but_late(
     assert time.monotonic() - started >= 0.2
 
 
-def test_given_a_slow_answer_when_the_client_gives_up_then_the_call_is_known_and_others_are_answered(
+def test_given_a_slow_response_when_the_client_gives_up_then_the_call_is_recorded_and_others_succeed(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
     token = stand_in.mint(LEGACY)
@@ -300,7 +300,7 @@ def test_given_a_slow_answer_when_the_client_gives_up_then_the_call_is_known_and
     assert len(stand_in.calls) == 2
 
 
-def test_given_an_answer_of_the_callers_then_it_is_given_as_it_is(
+def test_given_a_response_of_the_tests_own_then_it_is_returned_as_it_is(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
     stand_in.answer({"ProductCode": PRODUCT_CODE})
@@ -321,7 +321,7 @@ def test_given_several_faults_then_they_come_in_the_order_of_injection(
     assert codes == ["InternalServiceErrorException", "ThrottlingException", "AccessDeniedException"]
 
 
-def test_given_faults_when_cleared_then_calls_are_answered_and_stay_known(
+def test_given_faults_when_cleared_then_calls_succeed_and_stay_recorded(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
     token = stand_in.mint(LEGACY)
@@ -347,7 +347,7 @@ def test_given_calls_and_faults_when_reset_then_both_are_gone_and_tokens_stay(
     assert resolve(client, token)
 
 
-def test_given_a_call_then_its_token_signer_and_region_are_known(stand_in: MarketplaceStandIn) -> None:
+def test_given_a_call_then_its_token_signer_and_region_are_recorded(stand_in: MarketplaceStandIn) -> None:
     token = stand_in.mint(LEGACY)
     with closing(make_client(stand_in, region="eu-central-1")) as client:
         resolve(client, token)
@@ -361,7 +361,7 @@ def test_given_a_call_then_its_token_signer_and_region_are_known(stand_in: Marke
     )
 
 
-def test_given_no_signature_then_the_call_is_refused_recorded_and_uses_up_no_fault(
+def test_given_no_signature_then_the_call_is_rejected_and_recorded_and_uses_up_no_fault(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
     token = stand_in.mint(LEGACY)
@@ -377,7 +377,7 @@ def test_given_no_signature_then_the_call_is_refused_recorded_and_uses_up_no_fau
 
 
 @pytest.mark.parametrize(
-    ("authorization", "refusal"),
+    ("authorization", "error"),
     [
         ("", (400, "IncompleteSignatureException")),
         ("Bearer abc", (400, "IncompleteSignatureException")),
@@ -388,12 +388,12 @@ def test_given_no_signature_then_the_call_is_refused_recorded_and_uses_up_no_fau
         ),
     ],
 )
-def test_given_a_bad_signature_then_the_call_is_refused(
-    stand_in: MarketplaceStandIn, authorization: str, refusal: tuple[int, str]
+def test_given_a_bad_signature_then_the_call_is_rejected(
+    stand_in: MarketplaceStandIn, authorization: str, error: tuple[int, str]
 ) -> None:
     token = stand_in.mint(LEGACY)
 
-    assert post(stand_in, {"RegistrationToken": token}, authorization=authorization) == refusal
+    assert post(stand_in, {"RegistrationToken": token}, authorization=authorization) == error
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_given_a_bad_signature_then_the_call_is_refused(
         ({"RegistrationToken": ""}, "ValidationException"),
     ],
 )
-def test_given_a_body_without_a_token_then_it_is_refused(
+def test_given_a_body_without_a_token_then_it_is_rejected(
     stand_in: MarketplaceStandIn, body: object, error: str
 ) -> None:
     assert post(stand_in, body) == (400, error)
@@ -429,28 +429,28 @@ def test_given_another_path_then_it_is_not_found(stand_in: MarketplaceStandIn) -
     assert requests.post(f"{stand_in.endpoint_url}/other", timeout=10).status_code == 404
 
 
-def test_given_a_kept_alive_connection_then_it_serves_every_kind_of_answer(stand_in: MarketplaceStandIn) -> None:
+def test_given_a_kept_alive_connection_then_it_serves_every_kind_of_response(stand_in: MarketplaceStandIn) -> None:
     with closing(HTTPConnection("127.0.0.1", int(stand_in.endpoint_url.rpartition(":")[2]), timeout=10)) as connection:
         connection.connect()
         used = connection.sock
         statuses = []
         for method, path in [("GET", "/"), ("GET", "/favicon.ico"), ("POST", "/"), ("GET", "/other"), ("GET", "/?a=1")]:
             connection.request(method, path, body=b"{}" if method == "POST" else None)
-            answer = connection.getresponse()
-            answer.read()
-            statuses.append(answer.status)
+            response = connection.getresponse()
+            response.read()
+            statuses.append(response.status)
 
         assert statuses == [200, 204, 400, 404, 200]
         assert connection.sock is used
 
 
 def test_given_a_body_of_unknown_length_then_the_connection_is_not_kept(stand_in: MarketplaceStandIn) -> None:
-    answer = requests.post(stand_in.endpoint_url, data=iter([b"{}"]), timeout=10)
+    response = requests.post(stand_in.endpoint_url, data=iter([b"{}"]), timeout=10)
 
-    assert (answer.status_code, answer.headers["Connection"]) == (400, "close")
+    assert (response.status_code, response.headers["Connection"]) == (400, "close")
 
 
-def test_given_many_calls_at_once_then_each_gets_its_own_answer(
+def test_given_many_calls_at_once_then_each_gets_its_own_response(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
     customers = [MarketplaceCustomer.licensed(PRODUCT_CODE) for _ in range(200)]
@@ -471,7 +471,7 @@ def test_given_many_calls_at_once_then_each_gets_its_own_answer(
     assert len(stand_in.calls) == 200
 
 
-def test_given_an_open_connection_and_a_slow_answer_when_stopped_then_it_stops_at_once(
+def test_given_an_open_connection_and_a_slow_response_when_stopped_then_it_stops_at_once(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     threads_before = set(threading.enumerate())
@@ -484,7 +484,7 @@ def test_given_an_open_connection_and_a_slow_answer_when_stopped_then_it_stops_a
         token = stand_in.mint(LEGACY)
         resolve(client, token)
         stand_in.slow_down(60)
-        answer = pool.submit(resolve, waiting, token)
+        response = pool.submit(resolve, waiting, token)
         while len(stand_in.calls) < 2:
             time.sleep(0.01)
 
@@ -492,7 +492,7 @@ def test_given_an_open_connection_and_a_slow_answer_when_stopped_then_it_stops_a
         stand_in.__exit__(None, None, None)
         stopped_in = time.monotonic() - started
 
-        assert isinstance(answer.exception(timeout=5), ConnectionClosedError)
+        assert isinstance(response.exception(timeout=5), ConnectionClosedError)
     assert stopped_in < 1
     assert set(threading.enumerate()) <= threads_before
     assert capfd.readouterr() == ("", "")
@@ -575,6 +575,6 @@ def test_given_nothing_published_then_the_page_says_what_to_do(stand_in: Marketp
     assert not page.forms
 
 
-def test_given_a_url_that_no_form_can_post_to_then_it_is_refused(stand_in: MarketplaceStandIn) -> None:
+def test_given_a_url_that_no_form_can_post_to_then_it_is_rejected(stand_in: MarketplaceStandIn) -> None:
     with pytest.raises(ValueError, match="'javascript:alert"):
         stand_in.publish(fulfillment_url="javascript:alert(1)", offers=[])

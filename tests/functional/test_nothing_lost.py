@@ -1,4 +1,4 @@
-"""A thousand buyers while a fifth of all calls to Marketplace and DynamoDB fails, and those who come at once."""
+"""A thousand buyers while a fifth of all calls to Marketplace and DynamoDB fails, and simultaneous requests."""
 
 from __future__ import annotations
 
@@ -56,10 +56,13 @@ def dynamodb(dynamodb_url: str) -> Iterator[FaultyDynamoDB]:
 
 @pytest.fixture
 def new_resolver(
-    dynamodb: FaultyDynamoDB, resolver: Handler, settings: Settings, models: Path, monkeypatch: pytest.MonkeyPatch
+    dynamodb: FaultyDynamoDB,
+    endpoints: None,  # noqa: ARG001 - sets the environment
+    settings: Settings,
+    models: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[], Handler]:
-    """Start another environment of the function, as Lambda does for every call that comes while others run."""
-    del resolver  # for what it sets in the environment
+    """Start another execution environment, as Lambda does for every call that comes while others run."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint_url)
     return lambda: compose(settings, models=models)
 
@@ -77,7 +80,7 @@ class Buyer:
 
     @property
     def registration(self) -> dict[str, str]:
-        """What is to be told of the buyer, without the times."""
+        """The registration that a claim must get, without its times."""
         attributes = {
             "CustomerAWSAccountId": self.customer.customer_aws_account_id,
             "ProductCode": PRODUCT_CODE,
@@ -95,7 +98,7 @@ class Buyer:
 
 
 def buyers(chance: random.Random) -> list[Buyer]:
-    """Return two legacy buyers of five, and of the three licensed ones two that are the same account."""
+    """Return buyers of which two in five are legacy; of the other three, two share an account."""
     customers: list[MarketplaceCustomer] = []
     for number in range(0, BUYERS, 5):
         accounts = [f"{number + index:012}" for index in (0, 1, 2, 3, 3)]
@@ -117,7 +120,7 @@ def buyers(chance: random.Random) -> list[Buyer]:
 
 @dataclass(kw_only=True)
 class People:
-    """Buyers with their browsers, and the product's backend: all who repeat what failed."""
+    """Buyers with their browsers, and the product's backend; they retry whatever failed."""
 
     resolver: Handler
     marketplace: MarketplaceStandIn
@@ -125,7 +128,7 @@ class People:
     statuses: Counter[int] = field(default_factory=Counter)
 
     def register(self, buyer: Buyer, form: dict[str, str]) -> str:
-        """Post the form until it is accepted, a fresh one where Marketplace refuses its token."""
+        """Post the form until it is accepted, a fresh one if its token has expired."""
         for _ in range(PATIENCE):
             self._let_marketplace_fail()
             response = self.resolver(form_event(form), None)
@@ -139,7 +142,7 @@ class People:
         raise AssertionError("the buyer gave up")
 
     def claim(self, code: str) -> Response:
-        """Claim the code as one taker, again and again while the answer is 503."""
+        """Claim the code as one claimant, and retry while the status is 503."""
         key = str(uuid.UUID(int=self.chance.getrandbits(128)))
         for _ in range(PATIENCE):
             response = claim(self.resolver, code, key)
@@ -172,7 +175,7 @@ def without(attributes: dict[str, Any], *names: str) -> dict[str, Any]:
 def test_a_thousand_buyers_lose_nothing_while_a_fifth_of_all_calls_fails(
     new_resolver: Callable[[], Handler], dynamodb: FaultyDynamoDB, marketplace: MarketplaceStandIn, tables: Tables
 ) -> None:
-    everybody = buyers(random.Random(SEED))
+    all_buyers = buyers(random.Random(SEED))
     dynamodb.inject_at_random(FAILING, STORE_FAULTS, random.Random(SEED))
     first_registered: dict[tuple[str, str], str] = {}
 
@@ -187,28 +190,28 @@ def test_a_thousand_buyers_lose_nothing_while_a_fifth_of_all_calls_fails(
             ExpressionAttributeValues={":value": {"S": buyer.written_by_others[name]}},
         )
 
-    def be(people: People, buyer: Buyer) -> None:
+    def act(people: People, buyer: Buyer) -> None:
         write(buyer, "LicenseState")
         form = marketplace.form(buyer.customer, free_trial=buyer.free_trial)
         codes = [people.register(buyer, form)]
-        answers = [people.claim(codes[0])]
+        responses = [people.claim(codes[0])]
         write(buyer, "TenantId")
         codes.append(people.register(buyer, form))
-        answers.append(people.claim(codes[1]))
+        responses.append(people.claim(codes[1]))
 
-        assert [answer["statusCode"] for answer in answers] == [200, 200]
-        told, told_again = (json.loads(answer["body"]) for answer in answers)
-        assert without(told, *TIMES) == without(told_again, *TIMES) == buyer.registration
-        assert told["RegisteredAt"] == told_again["RegisteredAt"]
-        assert told["LastRegisteredAt"] < told_again["LastRegisteredAt"]
-        first_registered[buyer.key] = told["RegisteredAt"]
-        # One of the two: a refused claim is three calls too.
+        assert [response["statusCode"] for response in responses] == [200, 200]
+        first, second = (json.loads(response["body"]) for response in responses)
+        assert without(first, *TIMES) == without(second, *TIMES) == buyer.registration
+        assert first["RegisteredAt"] == second["RegisteredAt"]
+        assert first["LastRegisteredAt"] < second["LastRegisteredAt"]
+        first_registered[buyer.key] = first["RegisteredAt"]
+        # Only one of the two: a rejected claim costs three calls too.
         assert people.claim(people.chance.choice(codes))["statusCode"] == 404
 
     def work(worker: int) -> Counter[int]:
         people = People(resolver=new_resolver(), marketplace=marketplace, chance=random.Random(SEED + worker))
-        for buyer in everybody[worker::WORKERS]:
-            be(people, buyer)
+        for buyer in all_buyers[worker::WORKERS]:
+            act(people, buyer)
         return people.statuses
 
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -217,12 +220,12 @@ def test_a_thousand_buyers_lose_nothing_while_a_fifth_of_all_calls_fails(
     stored = {
         (item["CustomerAWSAccountId"], item["ProductLicense"]): item for item in tables.items(tables.registrations)
     }
-    assert len(tables.items(tables.registrations)) == len(everybody) == BUYERS
+    assert len(tables.items(tables.registrations)) == len(all_buyers) == BUYERS
     assert {key: without(item, "ProductLicense", *TIMES) for key, item in stored.items()} == {
-        buyer.key: buyer.registration | buyer.written_by_others for buyer in everybody
+        buyer.key: buyer.registration | buyer.written_by_others for buyer in all_buyers
     }
     assert {key: item["RegisteredAt"] for key, item in stored.items()} == first_registered
-    # All of this under faults of every kind, as many as was said, of which some were more than the SDK could bridge.
+    # All of this under faults of every kind, at the given rate; some outlasted the SDK's retries.
     assert set(dynamodb.injected) == set(STORE_FAULTS)
     assert dynamodb.injected.total() / dynamodb.calls.total() == pytest.approx(FAILING, rel=0.1)
     outcomes = Counter(call.outcome for call in marketplace.calls)
@@ -256,18 +259,18 @@ def test_a_form_posted_twice_at_the_same_moment_is_one_registration(
         assert len(tables.items(tables.registrations)) == round_
         codes = {code_of(response) for response in responses}
         assert len(codes) == 2
-        told = [claim(one, code, "backend") for code in codes]
-        assert {answer["statusCode"] for answer in told} == {200}
-        assert len({json.loads(answer["body"])["RegisteredAt"] for answer in told}) == 1
+        claimed = [claim(one, code, "backend") for code in codes]
+        assert {response["statusCode"] for response in claimed} == {200}
+        assert len({json.loads(response["body"])["RegisteredAt"] for response in claimed}) == 1
 
 
-def test_of_sixteen_takers_at_once_one_gets_the_registration(
+def test_one_of_sixteen_simultaneous_claimants_gets_the_registration(
     new_resolver: Callable[[], Handler], marketplace: MarketplaceStandIn, licensed: MarketplaceCustomer
 ) -> None:
-    takers = {f"backend-{number}": new_resolver() for number in range(16)}
+    claimants = {f"backend-{number}": new_resolver() for number in range(16)}
     for _ in range(10):
-        code = code_of(takers["backend-0"](form_event(marketplace.form(licensed)), None))
+        code = code_of(claimants["backend-0"](form_event(marketplace.form(licensed)), None))
 
-        responses = at_once(*(partial(claim, resolver, code, key) for key, resolver in takers.items()))
+        responses = at_once(*(partial(claim, resolver, code, key) for key, resolver in claimants.items()))
 
         assert Counter(response["statusCode"] for response in responses) == {200: 1, 404: 15}

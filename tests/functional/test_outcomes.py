@@ -6,14 +6,16 @@ import json
 import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.config import Config
 
 from constructs_lib.testing import MarketplaceCustomer
-from local.emulated.api_events import BROWSER, JSON_CALLER, REQUEST_ID, form_event
+from local.emulated.api_events import BROWSER, JSON_CALLER, REQUEST_ID, form_event, json_event
 from local.product import PRODUCT_CODE
 from resolver import composition
+from resolver.log_line import OUTCOMES
 from resolver.pages import CONTENT_SECURITY_POLICY, TEXTS
 from sdk import time_limits
 
@@ -38,7 +40,7 @@ def forge(_marketplace: MarketplaceStandIn, form: Form) -> None:
 
 
 def sell_another_product(marketplace: MarketplaceStandIn, form: Form) -> None:
-    form.update(marketplace.form(MarketplaceCustomer.licensed("somebody-elses")))
+    form.update(marketplace.form(MarketplaceCustomer.licensed("another-sellers")))
 
 
 def throttle(marketplace: MarketplaceStandIn, _form: Form) -> None:
@@ -85,7 +87,7 @@ CASES: list[tuple[Any, int, str]] = [
 
 @pytest.mark.parametrize("caller", [BROWSER, JSON_CALLER], ids=["browser", "json"])
 @pytest.mark.parametrize(("arrange", "status", "outcome"), CASES)
-def test_a_refused_registration(
+def test_a_failed_registration_gets_its_status_response_and_log_line(
     resolver: Handler,
     marketplace: MarketplaceStandIn,
     tables: Tables,
@@ -120,6 +122,31 @@ def test_a_refused_registration(
     assert not tables.items(tables.claims)
 
 
+def test_every_outcome_can_be_reached(
+    resolver: Handler,
+    marketplace: MarketplaceStandIn,
+    tables: Tables,
+    licensed: MarketplaceCustomer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "resolver")
+    form = form_event(marketplace.form(licensed))
+    (code,) = parse_qs(urlsplit(resolver(form, None)["headers"]["Location"]).query)["registration_code"]
+    resolver(form, None)
+    for _ in range(2):
+        resolver(json_event("POST /claim", {"registration_code": code}), None)
+    for arrange, *_ in CASES:
+        fields = marketplace.form(licensed)
+        arrange(marketplace, fields)
+        resolver(form_event(fields), None)
+        marketplace.clear_faults()
+    resolver(form_event({}), None)
+    tables.client.delete_table(TableName=tables.claims)
+    resolver(form_event(marketplace.form(licensed)), None)
+
+    assert {vars(record)["outcome"] for record in caplog.records if record.name == "resolver"} == {*OUTCOMES}
+
+
 def assert_private(headers: dict[str, str]) -> None:
     assert {
         "Cache-Control": "no-store",
@@ -129,7 +156,7 @@ def assert_private(headers: dict[str, str]) -> None:
     assert "max-age=" in headers["Strict-Transport-Security"]
 
 
-def test_a_registration_is_private_too(
+def test_a_redirect_is_private_too(
     resolver: Handler, marketplace: MarketplaceStandIn, licensed: MarketplaceCustomer
 ) -> None:
     response = resolver(form_event(marketplace.form(licensed)), None)
@@ -137,7 +164,7 @@ def test_a_registration_is_private_too(
     assert_private(response["headers"])
 
 
-def test_a_slow_marketplace_is_answered_before_the_functions_time_is_up(
+def test_a_slow_marketplace_gets_a_response_before_the_function_times_out(
     endpoints: None,  # noqa: ARG001 - sets the environment
     settings: Settings,
     models: Path,
@@ -159,7 +186,7 @@ def test_a_slow_marketplace_is_answered_before_the_functions_time_is_up(
 
 
 @pytest.mark.parametrize("fault", ["throttle", "fail", "close_connection"])
-def test_a_fault_that_passes_is_not_seen_by_the_buyer(
+def test_a_passing_fault_goes_unnoticed_by_the_buyer(
     resolver: Handler, marketplace: MarketplaceStandIn, licensed: MarketplaceCustomer, fault: str
 ) -> None:
     getattr(marketplace, fault)(times=2)

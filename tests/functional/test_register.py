@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from constructs_lib.testing import MarketplaceStandIn
     from resolver.handler import Handler
     from tests.functional.conftest import Tables
+
 FORM = "application/x-www-form-urlencoded"
 TOKEN_FIELD = "x-amzn-marketplace-token"
 
@@ -79,7 +80,7 @@ def test_a_free_trial_is_recorded(
     assert tables.registration()["OfferType"] == "free-trial"
 
 
-def test_a_repeat_keeps_the_first_time_and_what_others_wrote(
+def test_registering_again_keeps_the_first_time_and_attributes_that_others_wrote(
     resolver: Handler,
     marketplace: MarketplaceStandIn,
     tables: Tables,
@@ -105,7 +106,7 @@ def test_a_repeat_keeps_the_first_time_and_what_others_wrote(
     assert log_line(caplog)["outcome"] == "registered_again"
 
 
-def test_a_record_that_an_event_made_first_becomes_a_registration(
+def test_an_item_that_an_event_created_first_becomes_a_registration(
     resolver: Handler,
     marketplace: MarketplaceStandIn,
     tables: Tables,
@@ -195,7 +196,7 @@ def test_a_json_caller_gets_the_landing_page_in_json(
     ],
 )
 @pytest.mark.parametrize("headers", [BROWSER, JSON_CALLER])
-def test_what_is_no_registration_is_refused_before_aws_is_called(
+def test_an_invalid_request_is_rejected_before_aws_is_called(
     resolver: Handler,
     marketplace: MarketplaceStandIn,
     caplog: pytest.LogCaptureFixture,
@@ -233,7 +234,7 @@ def test_an_expired_token_sends_the_buyer_back_to_marketplace(
     assert "Go back to AWS Marketplace" in response["body"]
 
 
-def test_a_get_answers_200_for_the_review_of_the_listing(resolver: Handler) -> None:
+def test_a_get_returns_200_for_the_review_of_the_listing(resolver: Handler) -> None:
     response = post(resolver, http_event("GET /register", headers=BROWSER))
 
     assert response["statusCode"] == 200

@@ -1,4 +1,4 @@
-"""What the resolver relies on in the SDK to start fast and answer fast; where the SDK changes, one of these fails."""
+"""SDK behavior that the resolver's speed relies on; if the SDK changes it, one of these tests fails."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def watched(endpoints: None, settings: Settings, models: Path, monkeypatch: pyte
 
 @pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Run services that speak TLS, and forget after the test what it makes of the SDK's contexts."""
+    """Run services that speak TLS, and restore the SDK's way to make contexts after the test."""
     monkeypatch.setattr(httpsession, "create_urllib3_context", httpsession.create_urllib3_context)
     with services(tmp_path) as environment:
         for name, value in environment.items():
@@ -95,7 +95,7 @@ def redeem(endpoint_url: str) -> None:
     client.resolve_customer(RegistrationToken="token")  # type: ignore[attr-defined] # clients are made at run time
 
 
-def test_the_environment_starts_without_what_it_does_not_need(asset: Path, settings: Settings) -> None:
+def test_an_execution_environment_starts_with_as_little_as_possible(asset: Path, settings: Settings) -> None:
     environment = {
         "PATH": os.defpath,
         "PYTHONPATH": str(asset),
@@ -129,13 +129,13 @@ def test_the_authorities_are_read_once_for_all_connections(
         read_authorities_once()
     resolver = composition.compose(settings, models=models)
 
-    answers = [resolver(form_event({"x-amzn-marketplace-token": "token"}), None)["statusCode"] for _ in range(2)]
+    statuses = [resolver(form_event({"x-amzn-marketplace-token": "token"}), None)["statusCode"] for _ in range(2)]
 
-    assert answers == [303, 303]
+    assert statuses == [303, 303]
     assert len(read) == times
 
 
-def test_without_the_sdks_function_each_connection_reads_as_before(
+def test_without_the_sdks_function_each_connection_reads_the_authorities_as_before(
     tls: str, settings: Settings, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del tls  # for what it sets in the environment
@@ -147,7 +147,9 @@ def test_without_the_sdks_function_each_connection_reads_as_before(
     assert resolver(form_event({"x-amzn-marketplace-token": "token"}), None)["statusCode"] == 303
 
 
-def test_a_service_with_a_certificate_of_nobody_known_is_refused(tls: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_with_a_certificate_of_an_unknown_authority_is_rejected(
+    tls: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read_authorities_once()
     monkeypatch.setenv("AWS_CA_BUNDLE", str(Path(botocore.__file__).with_name("cacert.pem")))
 
@@ -155,7 +157,7 @@ def test_a_service_with_a_certificate_of_nobody_known_is_refused(tls: str, monke
         redeem(tls)
 
 
-def test_a_service_with_a_certificate_for_another_host_is_refused(tls: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_with_a_certificate_for_another_host_is_rejected(tls: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read_authorities_once()
     look_up = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest: look_up("127.0.0.1", *rest))
@@ -165,7 +167,7 @@ def test_a_service_with_a_certificate_for_another_host_is_refused(tls: str, monk
         redeem(tls.replace("127.0.0.1", "elsewhere.example.com"))
 
 
-def test_the_user_agent_is_the_one_that_was_put_together_at_the_start(
+def test_the_user_agent_is_built_once_at_the_start(
     watched: Watched, marketplace: MarketplaceStandIn, licensed: MarketplaceCustomer
 ) -> None:
     sent: list[str] = []
@@ -180,7 +182,7 @@ def test_the_user_agent_is_the_one_that_was_put_together_at_the_start(
     assert [agent.decode() if isinstance(agent, bytes) else agent for agent in sent] == [Session().user_agent()] * 3
 
 
-def test_what_the_adapters_send_is_what_the_models_ask_for(
+def test_the_adapters_send_valid_parameters(
     watched: Watched, marketplace: MarketplaceStandIn, licensed: MarketplaceCustomer
 ) -> None:
     """The SDK does not check it at run time."""

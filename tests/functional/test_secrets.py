@@ -28,7 +28,7 @@ TOKEN_FIELD = "x-amzn-marketplace-token"
 
 
 class Asset:
-    """The asset in a process of its own, and all that it printed."""
+    """The asset in a process of its own, and all its output."""
 
     def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
         self._process = process
@@ -86,7 +86,7 @@ def environment(asset: Path, tables: Tables, marketplace: MarketplaceStandIn, dy
 
 
 def drive(asset: Asset, marketplace: MarketplaceStandIn, tables: Tables) -> tuple[set[str], list[dict[str, Any]], str]:
-    """Go every way there is, and return the secrets that went along, the responses and what was stored."""
+    """Take every path, and return the secrets that were sent, the responses and the stored items."""
     customer = MarketplaceCustomer.licensed(PRODUCT_CODE)
     secrets: set[str] = set()
     responses: list[dict[str, Any]] = []
@@ -114,7 +114,7 @@ def drive(asset: Asset, marketplace: MarketplaceStandIn, tables: Tables) -> tupl
     for caller in (BROWSER, JSON_CALLER):
         claim(register(marketplace.mint(customer), caller))
         register(marketplace.mint(MarketplaceCustomer.legacy(PRODUCT_CODE)), caller)
-        register(marketplace.mint(MarketplaceCustomer.licensed("somebody-elses")), caller)
+        register(marketplace.mint(MarketplaceCustomer.licensed("another-sellers")), caller)
         register("forged-token-that-marketplace-does-not-know", caller)
         faults: list[Callable[[], None]] = [
             lambda: marketplace.throttle(times=3),
@@ -134,7 +134,7 @@ def drive(asset: Asset, marketplace: MarketplaceStandIn, tables: Tables) -> tupl
         secrets.add(token)
         event = http_event("POST /register", headers={"content-type": content_type}, body=body + token)
         responses.append(asset(event) or {})
-    # A store that is gone, and an event that nobody foresaw.
+    # A missing table, and an unforeseen event.
     code = register(marketplace.mint(customer), BROWSER)
     stored = json.dumps([tables.items(tables.claims), tables.items(tables.registrations)])
     tables.client.delete_table(TableName=tables.claims)
@@ -150,7 +150,7 @@ def spellings(secret: str) -> set[str]:
     return {secret, quote_plus(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
 
 
-def test_no_secret_is_printed_answered_or_stored_with_every_log_turned_on(
+def test_no_secret_is_printed_returned_or_stored_with_every_log_turned_on(
     environment: dict[str, str], marketplace: MarketplaceStandIn, tables: Tables, tmp_path: Path
 ) -> None:
     with running(tmp_path / "log", environment) as resolver:
@@ -169,7 +169,7 @@ def test_no_secret_is_printed_answered_or_stored_with_every_log_turned_on(
     assert "'outcome': 'registered'" in printed
 
 
-def test_botocore_would_print_the_token_if_it_were_let(
+def test_botocore_would_print_the_token_if_debug_logging_were_possible(
     environment: dict[str, str], marketplace: MarketplaceStandIn, tmp_path: Path
 ) -> None:
     token = marketplace.mint(MarketplaceCustomer.licensed(PRODUCT_CODE))

@@ -29,7 +29,7 @@ def resolver(
     dynamodb_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Handler:
-    # The server that plays DynamoDB plays STS too, and makes new credentials at each call.
+    # The DynamoDB server is an STS too, and makes new credentials at each call.
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", dynamodb_url)
     return compose(dataclasses.replace(settings, seller_role_arn=ROLE, seller_role_external_id="id"), models=models)
 
@@ -48,7 +48,7 @@ def test_the_role_is_assumed_once_for_many_registrations(
     assert "test" not in keys(marketplace)
 
 
-def test_credentials_are_renewed_before_they_end(
+def test_credentials_are_renewed_before_they_expire(
     resolver: Handler, marketplace: MarketplaceStandIn, licensed: MarketplaceCustomer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolver(form_event(marketplace.form(licensed)), None)

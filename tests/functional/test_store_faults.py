@@ -1,4 +1,4 @@
-"""What buyers and the product's backend get while DynamoDB fails, call by call and fault by fault."""
+"""Responses to buyers and the product's backend while DynamoDB fails, call by call and fault by fault."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ PASSING = [
     Case(Fault.CLOSED, ("ConnectionClosedError",), TRIES),
     Case(Fault.ANSWER_LOST, ("ConnectionClosedError",), TRIES),
     Case(Fault.SLOW, ("ReadTimeoutError",), TRIES),
-    # An older SDK notices by itself.
-    Case(Fault.ANSWER_CUT_OFF, ("ResponseParserError", "ConnectionClosedError"), TRIES),
+    # urllib3 notices by itself, but for the older one.
+    Case(Fault.ANSWER_CUT_OFF, ("UnusableResponseError", "ConnectionClosedError"), TRIES),
 ]
 FINAL = [
     Case(Fault.ACCESS_DENIED, ("AccessDeniedException",), 1),
     Case(Fault.TABLE_MISSING, ("ResourceNotFoundException",), 1),
 ]
-DONE_ALL_THE_SAME = {Fault.ANSWER_LOST, Fault.ANSWER_CUT_OFF, Fault.SLOW}
+DONE_ANYWAY = {Fault.ANSWER_LOST, Fault.ANSWER_CUT_OFF, Fault.SLOW}
 CLAIM_CALLS = [("GetItem", "claims"), ("GetItem", "registrations"), ("UpdateItem", "claims")]
 
 each_case = pytest.mark.parametrize("case", PASSING + FINAL, ids=lambda case: case.fault.name.lower())
@@ -66,10 +66,11 @@ def dynamodb(dynamodb_url: str) -> Iterator[FaultyDynamoDB]:
 
 @pytest.fixture
 def new_resolver(
-    resolver: Handler, settings: Settings, models: Path, monkeypatch: pytest.MonkeyPatch
+    endpoints: None,  # noqa: ARG001 - sets the environment
+    settings: Settings,
+    models: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str], Handler]:
-    del resolver  # for what it sets in the environment
-
     def new_resolver(dynamodb_url: str) -> Handler:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
         return composition.compose(settings, models=models)
@@ -84,7 +85,7 @@ def faulty(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Handler:
-    """Return the handler with the proxy for its DynamoDB; one that waits less where the proxy will be slow."""
+    """Return the handler with the proxy as its DynamoDB; it waits less if the proxy will be slow."""
     if "case" in request.fixturenames and request.getfixturevalue("case").fault is Fault.SLOW:
         monkeypatch.setattr(time_limits, "DYNAMODB", time_limits.DYNAMODB.merge(Config(read_timeout=0.3)))
     return new_resolver(dynamodb.endpoint_url)
@@ -128,7 +129,7 @@ def assert_store_unavailable(
         assert response["headers"]["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
         assert f"<h1>{text.happened}</h1>" in response["body"]
         assert REQUEST_ID in response["body"]
-    # Why is the operator's business alone.
+    # The reason is for the operator alone.
     assert not any(name in response["body"] for name in reason)
     (record,) = (record for record in caplog.records if record.name == "resolver")
     assert vars(record)["reason"] in reason
@@ -140,7 +141,7 @@ def assert_store_unavailable(
 @pytest.mark.parametrize("caller", [BROWSER, JSON_CALLER], ids=["browser", "json"])
 @pytest.mark.parametrize("operation", ["PutItem", "UpdateItem"])
 @each_case
-def test_a_registration_that_cannot_be_stored_is_503_and_the_same_form_does_it_later(
+def test_a_registration_that_cannot_be_stored_is_503_and_the_same_form_succeeds_later(
     faulty: Handler,
     dynamodb: FaultyDynamoDB,
     marketplace: MarketplaceStandIn,
@@ -158,8 +159,8 @@ def test_a_registration_that_cannot_be_stored_is_503_and_the_same_form_does_it_l
 
     assert_store_unavailable(response, caplog, case.reason, as_json=caller is JSON_CALLER)
     assert dynamodb.injected == {case.fault: case.tries}
-    # Whatever was written, the code to it was told to nobody.
-    assert len(tables.items(tables.registrations)) == (operation == "UpdateItem" and case.fault in DONE_ALL_THE_SAME)
+    # Even if a record was written, its code was given to no one.
+    assert len(tables.items(tables.registrations)) == (operation == "UpdateItem" and case.fault in DONE_ANYWAY)
     assert ("UpdateItem" in dynamodb.calls) == (operation == "UpdateItem")
 
     dynamodb.clear_faults()
@@ -171,7 +172,7 @@ def test_a_registration_that_cannot_be_stored_is_503_and_the_same_form_does_it_l
 
 @each_claim_call
 @each_case
-def test_a_claim_that_the_store_fails_is_503_and_its_repeat_with_the_same_key_succeeds(
+def test_a_claim_that_meets_a_fault_is_503_and_its_retry_with_the_same_key_succeeds(
     faulty: Handler,
     dynamodb: FaultyDynamoDB,
     tables: Tables,
@@ -190,10 +191,10 @@ def test_a_claim_that_the_store_fails_is_503_and_its_repeat_with_the_same_key_su
     assert dynamodb.injected == {case.fault: case.tries}
 
     dynamodb.clear_faults()
-    repeated = claim(faulty, code, key="signup-1")
+    retried = claim(faulty, code, key="signup-1")
 
-    assert repeated["statusCode"] == 200
-    assert json.loads(repeated["body"])["LicenseArn"] == licensed.license_arn
+    assert retried["statusCode"] == 200
+    assert json.loads(retried["body"])["LicenseArn"] == licensed.license_arn
     assert claim(faulty, code, key="signup-2")["statusCode"] == 404
 
 
@@ -203,24 +204,24 @@ def test_a_claim_that_the_store_fails_is_503_and_its_repeat_with_the_same_key_su
         (case, *call)
         for case in PASSING + FINAL
         for call in CLAIM_CALLS
-        if not (call[0] == "UpdateItem" and case.fault in DONE_ALL_THE_SAME)
+        if not (call[0] == "UpdateItem" and case.fault in DONE_ANYWAY)
     ],
     ids=lambda value: value.fault.name.lower() if isinstance(value, Case) else None,
 )
-def test_a_claim_that_was_not_taken_can_be_repeated_without_a_key(
+def test_a_claim_that_failed_before_its_write_can_be_retried_without_a_key(
     faulty: Handler, dynamodb: FaultyDynamoDB, tables: Tables, code: str, case: Case, operation: str, table: str
 ) -> None:
     dynamodb.inject(case.fault, times=99, operation=operation, table=getattr(tables, table))
     assert claim(faulty, code)["statusCode"] == 503
     dynamodb.clear_faults()
 
-    repeated = claim(faulty, code)
+    retried = claim(faulty, code)
 
-    assert repeated["statusCode"] == 200
+    assert retried["statusCode"] == 200
     assert claim(faulty, code)["statusCode"] == 404
 
 
-def test_the_sdk_itself_repeats_a_claim_whose_answer_was_lost_and_is_the_same_taker(
+def test_the_sdk_retries_a_claim_whose_response_was_lost_as_the_same_claimant(
     faulty: Handler, dynamodb: FaultyDynamoDB, tables: Tables, licensed: MarketplaceCustomer, code: str
 ) -> None:
     dynamodb.calls.clear()
@@ -234,7 +235,7 @@ def test_the_sdk_itself_repeats_a_claim_whose_answer_was_lost_and_is_the_same_ta
     assert claim(faulty, code)["statusCode"] == 404
 
 
-def test_a_claim_taken_with_a_key_and_never_answered_is_answered_to_that_key_alone(
+def test_after_a_lost_response_only_the_same_key_gets_the_registration(
     faulty: Handler, dynamodb: FaultyDynamoDB, code: str
 ) -> None:
     dynamodb.inject(Fault.ANSWER_LOST, times=TRIES, operation="UpdateItem")
@@ -244,7 +245,7 @@ def test_a_claim_taken_with_a_key_and_never_answered_is_answered_to_that_key_alo
     assert statuses == [503, 404, 200, 200]
 
 
-def test_a_claim_taken_without_a_key_and_never_answered_is_used_up_which_is_what_the_key_is_for(
+def test_after_a_lost_response_a_claim_without_a_key_is_used_up(
     faulty: Handler, dynamodb: FaultyDynamoDB, code: str
 ) -> None:
     dynamodb.inject(Fault.ANSWER_LOST, times=TRIES, operation="UpdateItem")
@@ -254,7 +255,7 @@ def test_a_claim_taken_without_a_key_and_never_answered_is_used_up_which_is_what
     assert statuses == [503, 404, 404]
 
 
-def test_a_registration_whose_answer_was_lost_is_still_the_first_one(
+def test_a_registration_whose_response_was_lost_is_still_the_first_one(
     faulty: Handler,
     dynamodb: FaultyDynamoDB,
     marketplace: MarketplaceStandIn,
@@ -275,7 +276,7 @@ def test_a_registration_whose_answer_was_lost_is_still_the_first_one(
     assert registration["RegisteredAt"] == registration["LastRegisteredAt"]
 
 
-def test_a_claim_whose_writing_was_not_answered_is_written_once(
+def test_a_claim_record_whose_response_was_lost_is_written_once(
     faulty: Handler,
     dynamodb: FaultyDynamoDB,
     marketplace: MarketplaceStandIn,
@@ -292,7 +293,7 @@ def test_a_claim_whose_writing_was_not_answered_is_written_once(
 
 
 @pytest.mark.parametrize("case", PASSING, ids=lambda case: case.fault.name.lower())
-def test_a_fault_that_passes_at_every_call_is_seen_by_nobody(
+def test_one_fault_at_every_call_goes_unnoticed(
     faulty: Handler,
     dynamodb: FaultyDynamoDB,
     marketplace: MarketplaceStandIn,
@@ -312,7 +313,7 @@ def test_a_fault_that_passes_at_every_call_is_seen_by_nobody(
     assert dynamodb.injected == {case.fault: 5}
 
 
-def test_a_store_that_cannot_be_reached_is_503_for_buyer_and_backend(
+def test_an_unreachable_dynamodb_is_503_for_buyer_and_backend(
     new_resolver: Callable[[str], Handler],
     dynamodb_url: str,
     marketplace: MarketplaceStandIn,

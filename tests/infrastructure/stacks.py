@@ -1,6 +1,8 @@
-"""The two stacks that are looked at: as little as possible, and everything at once."""
+"""The two stacks under test, the smallest one and one with every option set, and what tests make and read of stacks."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_apigatewayv2 as apigwv2
@@ -15,10 +17,20 @@ from aws_cdk import aws_sns as sns
 from constructs_lib import MarketplaceRegistration
 from local.product import LANDING_PAGE, PRODUCT_CODE
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-def minimal(app: App) -> Stack:
-    stack = Stack(app, "Minimal")
-    MarketplaceRegistration(stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE})
+    from aws_cdk.assertions import Template
+    from constructs import Construct
+
+
+def register(scope: Construct, construct_id: str = "Registration", **parameters: Any) -> MarketplaceRegistration:
+    return MarketplaceRegistration(scope, construct_id, **{"products": {PRODUCT_CODE: LANDING_PAGE}, **parameters})
+
+
+def minimal(app: App, construct_id: str = "Minimal") -> Stack:
+    stack = Stack(app, construct_id)
+    register(stack)
     return stack
 
 
@@ -48,6 +60,8 @@ def full(app: App) -> Stack:
         support_url="mailto:support@example.com",
         login_url="https://app.example.com/login",
         alarm_actions=[cloudwatch_actions.SnsAction(topic)],
+        ok_actions=[cloudwatch_actions.SnsAction(topic)],
+        runbook_url="https://wiki.example.com/runbook",
         log_retention=logs.RetentionDays.TWO_YEARS,
         removal_policy=RemovalPolicy.DESTROY,
     )
@@ -60,3 +74,19 @@ def full(app: App) -> Stack:
     registration.grant_claim(backend)
     registration.grant_read(backend)
     return stack
+
+
+def properties(template: Template, kind: str) -> list[dict[str, Any]]:
+    """Return the properties of every resource of a type."""
+    return [resource.get("Properties", {}) for resource in template.find_resources(kind).values()]
+
+
+def only(template: Template, kind: str) -> dict[str, Any]:
+    """Return the properties of the one resource of a type."""
+    (found,) = properties(template, kind)
+    return found
+
+
+def statements(template: Template) -> Iterator[dict[str, Any]]:
+    for policy in properties(template, "AWS::IAM::Policy"):
+        yield from policy["PolicyDocument"]["Statement"]

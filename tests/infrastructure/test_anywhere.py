@@ -1,4 +1,4 @@
-"""Wherever a seller's stack is: any region and partition, twice, nested, in a stage, bounded, or not known yet."""
+"""A seller's stack in any place: region, partition, twice, nested, in a stage, under a boundary, or not known yet."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Template
 from aws_cdk.region_info import RegionInfo
 
-from constructs_lib import LostBuyersQuery, MarketplaceRegistration, MarketplaceSellerRole, RegistrationDashboard
+from constructs_lib import LostBuyersQuery, MarketplaceSellerRole, RegistrationDashboard
 from constructs_lib._parameters import MARKETPLACE_REGIONS
-from local.product import LANDING_PAGE, PRODUCT_CODE
+from tests.infrastructure.stacks import register
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -29,19 +29,15 @@ BOUNDARY = "arn:aws:iam::111122223333:policy/boundary"
 class SellersStack(Stack):
     def __init__(self, scope: Construct, construct_id: str, **options: Any) -> None:
         super().__init__(scope, construct_id, **options)
-        self.registration = MarketplaceRegistration(self, "Registration", products={PRODUCT_CODE: LANDING_PAGE})
+        self.registration = register(self)
 
 
 def stack_in(region: str) -> Stack:
     return Stack(App(), "Stack", env=Environment(account=ACCOUNT, region=region))
 
 
-def register(stack: Construct, construct_id: str = "Registration", **parameters: Any) -> MarketplaceRegistration:
-    return MarketplaceRegistration(stack, construct_id, **{"products": {PRODUCT_CODE: LANDING_PAGE}, **parameters})
-
-
 def deployed(value: Any, region: str) -> str:
-    """Return a value of the template as text, with what CloudFormation knows of that region filled in."""
+    """Return a value of the template as text, with CloudFormation's pseudo parameters filled in for a region."""
     known = RegionInfo.get(region)
     text = json.dumps(value)
     for name, filled in {
@@ -65,11 +61,11 @@ def deployed(value: Any, region: str) -> str:
         ("us-gov-west-1", "", "aws-us-gov", "amazonaws.com"),
     ],
 )
-def test_partition_principals_and_url_are_those_of_the_region(
+def test_arns_principals_and_urls_belong_to_the_region(
     region: str, marketplace_region: str, partition: str, suffix: str
 ) -> None:
     stack = stack_in(region)
-    # In a partition without Marketplace, a region known at deployment only is the seller's own affair.
+    # In a partition without Marketplace, a region known only at deployment cannot be checked.
     registration = register(
         stack,
         marketplace_region=marketplace_region or Fn.import_value("marketplace-region"),
@@ -94,7 +90,7 @@ def test_partition_principals_and_url_are_those_of_the_region(
         if statement["Action"] == "execute-api:Invoke"
     )
     assert deployed(claim, region) == f"arn:{partition}:execute-api:{region}:{ACCOUNT}:…/$default/POST/claim"
-    # No partition is taken for granted, and those other principals have one name everywhere.
+    # No partition is hard-coded, and the other principals have the same name everywhere.
     assert '"arn:aws:' not in written
     principals = {"lambda.amazonaws.com", "apigateway.amazonaws.com"}
     trusted = {
@@ -119,26 +115,26 @@ def test_partition_principals_and_url_are_those_of_the_region(
     ],
 )
 @pytest.mark.parametrize("with_role", [False, True])
-def test_a_marketplace_region_that_the_stacks_credentials_are_not_valid_in_is_refused(
+def test_a_marketplace_region_of_another_partition_is_rejected(
     region: str, parameters: dict[str, Any], says: str, *, with_role: bool
 ) -> None:
     stack = stack_in(region)
-    # A role does not lead out of its partition either.
+    # A role cannot leave its partition either.
     role = iam.Role.from_role_arn(stack, "Role", f"arn:{RegionInfo.get(region).partition}:iam::{ACCOUNT}:role/seller")
 
-    with pytest.raises(ValueError) as refusal:  # noqa: PT011 - the message is compared whole
+    with pytest.raises(ValueError) as rejection:  # noqa: PT011 - the message is compared whole
         register(stack, seller_role=role if with_role else None, **parameters)
 
-    assert str(refusal.value) == f"marketplace_region: must be in the partition of the stack, {says}"
+    assert str(rejection.value) == f"marketplace_region: must be in the partition of the stack, {says}"
 
 
-def test_every_region_of_marketplace_is_known_to_be_in_a_partition() -> None:
+def test_the_partition_of_every_marketplace_region_is_known() -> None:
     partitions = {region: RegionInfo.get(region).partition for region in MARKETPLACE_REGIONS}
 
     assert {region: partition for region, partition in partitions.items() if partition != "aws"} == OTHER_PARTITIONS
 
 
-def test_a_region_newer_than_the_cdk_is_let_through() -> None:
+def test_a_region_newer_than_the_cdk_is_accepted() -> None:
     stack = stack_in("xx-new-1")
 
     register(stack, encryption_key=kms.Key(stack, "Key"))
@@ -159,7 +155,7 @@ def test_an_environment_agnostic_stack_names_no_region_and_no_account() -> None:
     assert "amazonaws.com/" not in written
 
 
-def test_two_in_one_stack_do_not_get_at_each_others_data() -> None:
+def test_two_constructs_in_one_stack_cannot_access_each_others_data() -> None:
     stack = stack_in("eu-west-1")
     key = kms.Key(stack, "Key")
     for construct_id in ("One", "Two"):
@@ -174,19 +170,19 @@ def test_two_in_one_stack_do_not_get_at_each_others_data() -> None:
         tables = [v["Ref"] for v in function["Properties"]["Environment"]["Variables"].values() if isinstance(v, dict)]
         assert len(tables) == 2
         assert all(table.startswith(logical_id[:3]) for table in tables)
-    # One key, and one permission of it for the logs.
+    # One key, with one permission for the logs.
     (made,) = template.find_resources("AWS::KMS::Key").values()
     assert len(made["Properties"]["KeyPolicy"]["Statement"]) == 2
 
 
-def test_the_same_stack_twice_in_one_account_is_the_same_template() -> None:
+def test_the_same_stack_deployed_twice_in_one_account_has_the_same_template() -> None:
     here = Environment(account=ACCOUNT, region="eu-west-1")
     one, two = (
         Template.from_stack(SellersStack(App(), "Stack", stack_name=name, env=here)).to_json()
         for name in ("one", "two")
     )
 
-    # So no name is in it that the account can hold once only.
+    # Hence it contains no name that must be unique in the account.
     assert one == two
     assert "Outputs" not in one
 
@@ -209,7 +205,7 @@ def test_two_stacks_of_one_class_in_one_app_differ_in_their_paths_only() -> None
     assert {name for name in api if api[name] != other[name]} == {"Description", "Name"}
 
 
-def test_a_nested_stack_has_all_of_it() -> None:
+def test_a_nested_stack_contains_every_resource() -> None:
     stack = stack_in("eu-west-1")
     nested = NestedStack(stack, "Nested")
 
@@ -223,12 +219,12 @@ def test_a_nested_stack_has_all_of_it() -> None:
     inner.resource_count_is("AWS::DynamoDB::GlobalTable", 2)
     inner.resource_count_is("AWS::ApiGatewayV2::Api", 1)
     outer.resource_count_is("AWS::DynamoDB::GlobalTable", 0)
-    # The outer stack's key comes in as a parameter, and lets in the logs of the inner one.
+    # The outer stack's key is a parameter of the inner one, whose logs it permits.
     assert inner.to_json()["Parameters"]
     assert "logs.eu-west-1.amazonaws.com" in json.dumps(outer.find_resources("AWS::KMS::Key"))
 
 
-def test_stages_hold_the_same_stack_each_in_its_environment() -> None:
+def test_stages_contain_the_same_stack_in_different_environments() -> None:
     app = App()
     stacks = [
         SellersStack(Stage(app, name, env=Environment(account=account, region=region)), "Stack")
@@ -243,7 +239,7 @@ def test_stages_hold_the_same_stack_each_in_its_environment() -> None:
     assert kept(beta) == kept(prod)
 
 
-def test_the_region_of_a_stage_counts() -> None:
+def test_the_marketplace_region_must_suit_the_stages_region() -> None:
     stage = Stage(App(), "China", env=Environment(account=ACCOUNT, region="cn-north-1"))
 
     with pytest.raises(ValueError, match=r"^marketplace_region: .* aws-cn, .*, got 'us-east-1'$"):
@@ -269,7 +265,7 @@ def test_a_pipeline_deploys_it() -> None:
     assert names == ["Source", "Build", "UpdatePipeline", "Assets", "Prod"]
 
 
-def test_every_role_is_under_the_permissions_boundary_of_the_stack() -> None:
+def test_every_role_gets_the_stacks_permissions_boundary() -> None:
     stack = stack_in("eu-west-1")
     registration = register(stack)
     RegistrationDashboard(stack, "Dashboard", registration=registration)
@@ -282,7 +278,7 @@ def test_every_role_is_under_the_permissions_boundary_of_the_stack() -> None:
 
 
 @pytest.mark.parametrize("region", [None, "eu-west-1", "cn-north-1", "us-gov-west-1"])
-def test_every_string_and_number_may_be_known_at_deployment_only(region: str | None) -> None:
+def test_every_string_and_number_can_be_a_cdk_token(region: str | None) -> None:
     stack = stack_in(region) if region else Stack(App(), "Stack")
 
     def later(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The dashboard, its picture, and the query of lost buyers."""
+"""The dashboard, its picture, and the query for lost buyers."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, Duration, Stack, Validations
+from aws_cdk import Duration, Stack
 from aws_cdk.assertions import Template
-from cdk_nag import AwsSolutionsChecks
-from cfnlint import ManualArgs, lint
 
-from constructs_lib import AlarmSettings, LostBuyersQuery, MarketplaceRegistration, RegistrationDashboard
+from constructs_lib import AlarmSettings, LostBuyersQuery, RegistrationDashboard
 from constructs_lib.registration._lost_buyers import LOST_BUYERS
 from constructs_lib.registration._outcomes import COUNTS, TIMES
 from constructs_lib.registration._signals import SIGNALS
 from docs.draw_dashboard import dashboard_body
-from local.product import LANDING_PAGE, PRODUCT_CODE
+from local.product import PRODUCT_CODE
 from resolver.log_line import OUTCOMES
+from tests.infrastructure.checks import cfn_lint_findings, synthesize_with_cdk_nag
+from tests.infrastructure.stacks import register
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +31,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def with_dashboard(stack: Stack, construct_id: str = "Registration", **parameters: Any) -> RegistrationDashboard:
-    registration = MarketplaceRegistration(stack, construct_id, products={PRODUCT_CODE: LANDING_PAGE}, **parameters)
+    registration = register(stack, construct_id, **parameters)
     return RegistrationDashboard(stack, f"{construct_id}Dashboard", registration=registration)
 
 
@@ -51,11 +51,11 @@ def widgets(stack: Stack) -> dict[str, dict[str, Any]]:
 
 
 def metrics(graphs: Iterable[Mapping[str, Any]]) -> set[tuple[str, ...]]:
-    """Return what is drawn, each metric by its namespace, name and dimensions."""
+    """Return the metrics in graphs, each by its namespace, name and dimensions."""
     return {tuple(metric[:-1]) for graph in graphs for metric in graph.get("metrics", ())}
 
 
-def test_a_person_sees_the_way_of_the_buyers_from_the_alarms_down_to_the_single_request(stack: Stack) -> None:
+def test_the_dashboard_leads_from_the_alarms_down_to_the_single_request(stack: Stack) -> None:
     with_dashboard(stack)
 
     assert list(widgets(stack)) == [
@@ -69,6 +69,7 @@ def test_a_person_sees_the_way_of_the_buyers_from_the_alarms_down_to_the_single_
         "API and resolver: errors and throttles",
         "Marketplace: errors and throttles",
         "Tokens and products rejected",
+        "Claims: denied, rejected, missing",
         "DynamoDB: failed requests",
         "Tables: throttles",
         "Tables: DynamoDB errors",
@@ -77,18 +78,18 @@ def test_a_person_sees_the_way_of_the_buyers_from_the_alarms_down_to_the_single_
     ]
 
 
-def test_every_figure_of_the_log_and_of_every_alarm_is_drawn(stack: Stack) -> None:
+def test_every_metric_of_the_log_and_of_every_alarm_is_drawn(stack: Stack) -> None:
     with_dashboard(stack)
     drawn = metrics(widgets(stack).values())
     alarms = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
     watched = {alarm["Properties"]["MetricName"] for alarm in alarms}
 
     assert {path[1] for path in drawn} == {*COUNTS, *TIMES} | watched
-    # Those of a table differ from each other in their dimensions only.
-    assert len(drawn) == len(SIGNALS) + len({*COUNTS, *TIMES} - watched)
+    # A table's metrics differ in their dimensions only; two alarms watch one metric.
+    assert len(drawn) == len(SIGNALS) - 1 + len({*COUNTS, *TIMES} - watched)
 
 
-def test_every_alarm_has_its_figure_drawn_against_its_threshold(stack: Stack) -> None:
+def test_every_alarms_metric_is_drawn_against_its_threshold(stack: Stack) -> None:
     with_dashboard(stack)
     drawn = {
         (metric[1], metric[-1]["stat"], line["value"])
@@ -107,14 +108,14 @@ def test_every_alarm_has_its_figure_drawn_against_its_threshold(stack: Stack) ->
     assert thresholds <= drawn
 
 
-def test_a_post_that_is_refused_is_in_the_stack_whatever_the_reason(stack: Stack) -> None:
+def test_a_rejected_post_is_drawn_whatever_the_reason(stack: Stack) -> None:
     with_dashboard(stack)
     stacked = widgets(stack)["Buyers' POSTs by outcome, per hour"]
 
-    ends = {outcome for _, name in metrics([stacked]) for outcome in COUNTS[name]}
+    outcomes = {outcome for _, name in metrics([stacked]) for outcome in COUNTS[name]}
 
     assert stacked["stacked"]
-    assert ends == {*OUTCOMES} - {"claimed", "claim_refused"}
+    assert outcomes == {*OUTCOMES} - {"claimed", "claim_refused"}
 
 
 def test_times_are_shown_as_percentiles(stack: Stack) -> None:
@@ -125,7 +126,7 @@ def test_times_are_shown_as_percentiles(stack: Stack) -> None:
             assert [metric[-1]["stat"] for metric in widget["metrics"]] == ["p50", "p90", "p99"]
 
 
-def test_a_threshold_is_drawn_over_the_period_of_its_alarm(stack: Stack) -> None:
+def test_a_metric_is_drawn_over_its_alarms_period(stack: Stack) -> None:
     changed = AlarmSettings(threshold=7, period=Duration.minutes(30))
     with_dashboard(stack, alarm_settings={"ApiServerErrors": changed})
 
@@ -133,31 +134,31 @@ def test_a_threshold_is_drawn_over_the_period_of_its_alarm(stack: Stack) -> None
 
     assert {line["value"]: line["label"] for line in graph["annotations"]["horizontal"]} == {
         7: "Alarm: API 5xx",
-        1: "Alarm: API throttled, Resolver errors, Resolver throttled",
+        1: "Alarm: 5xx per hour, API throttled, Resolver errors, Resolver throttled",
     }
-    assert [metric[-1].get("period", 300) for metric in graph["metrics"]] == [1800, 300, 300, 300]
-    # Else CloudWatch takes other periods as soon as somebody looks at a week.
+    assert [metric[-1].get("period", 300) for metric in graph["metrics"]] == [1800, 3600, 300, 300, 300]
+    # Otherwise CloudWatch widens the periods for long time ranges.
     assert bodies(stack)[0]["periodOverride"] == "inherit"
 
 
-def test_an_alarm_that_is_left_out_leaves_its_metric_and_no_threshold(stack: Stack) -> None:
+def test_a_disabled_alarm_leaves_its_metric_without_a_threshold(stack: Stack) -> None:
     with_dashboard(stack, alarm_settings={"TokensRefused": None, "ResolverSlow": None, "ApiThrottled": None})
     shown = widgets(stack)
 
-    refused = shown["Tokens and products rejected"]
-    assert {metric[1] for metric in refused["metrics"]} == {"TokensRefused", "ProductsRefused"}
-    assert [line["label"] for line in refused["annotations"]["horizontal"]] == ["Alarm: Products"]
+    rejected = shown["Tokens and products rejected"]
+    assert {metric[1] for metric in rejected["metrics"]} == {"TokensRefused", "ProductsRefused"}
+    assert [line["label"] for line in rejected["annotations"]["horizontal"]] == ["Alarm: Products"]
     assert not shown["Total time (the resolver)"].get("annotations")
     assert len(shown["Alarms"]["alarms"]) == len(SIGNALS) - 3
 
 
-def test_without_alarms_there_is_no_widget_for_them(stack: Stack) -> None:
+def test_without_alarms_there_is_no_alarm_widget(stack: Stack) -> None:
     with_dashboard(stack, alarm_settings=dict.fromkeys(SIGNALS))
 
     assert "Alarms" not in widgets(stack)
 
 
-def test_two_dashboards_in_one_stack_show_nothing_of_each_other(stack: Stack) -> None:
+def test_two_dashboards_in_one_stack_share_no_metric(stack: Stack) -> None:
     for name in ("One", "Two"):
         with_dashboard(stack, name)
     one, two = bodies(stack)
@@ -172,33 +173,24 @@ def test_two_dashboards_in_one_stack_show_nothing_of_each_other(stack: Stack) ->
     assert names[0] != names[1]
 
 
-def test_nothing_is_left_unacknowledged_of_the_aws_solutions_rules(tmp_path: Path) -> None:
-    app = App(outdir=str(tmp_path), context={"@aws-cdk/core:validateAgainstDefaultRules": True})
-    with_dashboard(Stack(app, "Stack"))
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-
-    app.synth()
-
-    assert (tmp_path / "validation-report.json").exists()
+def test_cdk_nag_reports_no_unacknowledged_finding(tmp_path: Path) -> None:
+    synthesize_with_cdk_nag(lambda app: with_dashboard(Stack(app, "Stack")), tmp_path)
 
 
-def test_cfn_lint_finds_nothing(stack: Stack) -> None:
+def test_cfn_lint_reports_no_finding(stack: Stack) -> None:
     with_dashboard(stack)
 
-    # W3005: the CDK makes a function depend on its role once more than it needs to.
-    findings = lint(json.dumps(Template.from_stack(stack).to_json()), config=ManualArgs(ignore_checks=["W3005"]))
-
-    assert [str(finding) for finding in findings] == []
+    assert cfn_lint_findings(Template.from_stack(stack).to_json()) == []
 
 
-def test_the_page_says_something_of_each_widget() -> None:
+def test_the_documentation_describes_each_widget() -> None:
     page = (DOCS / "dashboard.md").read_text(encoding="utf-8")
 
     assert [w["properties"]["title"] for w in dashboard_body()["widgets"] if w["properties"]["title"] not in page] == []
 
 
-def test_the_query_of_lost_buyers_is_saved_for_the_resolvers_log(stack: Stack) -> None:
-    registration = MarketplaceRegistration(stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE})
+def test_the_lost_buyers_query_is_saved_for_the_resolvers_log(stack: Stack) -> None:
+    registration = register(stack)
     LostBuyersQuery(stack, "LostBuyers", log_group=registration.log_group)
 
     (query,) = Template.from_stack(stack).find_resources("AWS::Logs::QueryDefinition").values()
@@ -210,7 +202,7 @@ def test_the_query_of_lost_buyers_is_saved_for_the_resolvers_log(stack: Stack) -
     }
 
 
-def test_the_query_in_the_documentation_is_the_one_that_is_saved() -> None:
+def test_the_documentation_has_the_saved_query() -> None:
     query = "\n| ".join(LOST_BUYERS)
 
     assert f"```\n{query}\n```" in (DOCS / "lost-buyers.md").read_text(encoding="utf-8")
@@ -223,12 +215,12 @@ def coalesce(line: Line, fields: str) -> Any:
 AGGREGATES: dict[str, Callable[[str, list[Line]], Any]] = {
     "max": lambda field, lines: max(line[field] for line in lines),
     "latest": lambda field, lines: max(lines, key=lambda line: line["@timestamp"]).get(field),
-    "count": lambda _, lines: len(lines),
+    "sum": lambda field, lines: sum(line[field] for line in lines),
 }
 
 
 def run(commands: Iterable[str], lines: Iterable[Line]) -> list[Line]:
-    """Evaluate as much of the language of Logs Insights as the query uses, and fail on anything else.
+    """Evaluate the part of the Logs Insights query language that the query uses, and fail on any other.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
     """
@@ -238,12 +230,14 @@ def run(commands: Iterable[str], lines: Iterable[Line]) -> list[Line]:
         if name == "fields" and (match := re.fullmatch(r"coalesce\((.*)\) as (\w+)", rest)):
             fields, alias = match.groups()
             found = [{**line, alias: coalesce(line, fields)} for line in found]
-        elif name == "filter" and (match := re.fullmatch(r'(\w+) = "(.*)"', rest)):
-            field, value = match.groups()
-            found = [line for line in found if line.get(field) == value]
-        elif name == "filter" and (match := re.fullmatch(r"(\w+) not in (\[.*\])", rest)):
-            field, values = match.groups()
-            found = [line for line in found if line.get(field) not in json.loads(values)]
+        elif name == "fields":
+            parts = re.findall(r'strcontains\((\w+), "(\w+)"\) as (\w+)', rest)
+            assert rest == ", ".join(f'strcontains({field}, "{part}") as {alias}' for field, part, alias in parts)
+            for field, part, alias in parts:
+                found = [{**line, alias: int(part in line.get(field, ""))} for line in found]
+        elif name == "filter":
+            conditions = [condition(text) for text in rest.split(" or ")]
+            found = [line for line in found if any(holds(line) for holds in conditions)]
         elif name == "stats":
             found = aggregate(rest, found)
         elif name == "sort" and (match := re.fullmatch(r"(\w+) desc", rest)):
@@ -253,6 +247,13 @@ def run(commands: Iterable[str], lines: Iterable[Line]) -> list[Line]:
         else:
             raise NotImplementedError(command)
     return found
+
+
+def condition(text: str) -> Callable[[Line], bool]:
+    match = re.fullmatch(r"(\w+) (not in|=) (.+)", text)
+    assert match
+    field, operator, value = match[1], match[2], json.loads(match[3])
+    return lambda line: line.get(field) == value if operator == "=" else line.get(field) not in value
 
 
 def aggregate(stats: str, lines: list[Line]) -> list[Line]:
@@ -287,30 +288,67 @@ claim = partial(line, message="POST /claim")
 @pytest.mark.parametrize(
     ("lines", "lost"),
     [
-        pytest.param([line(1, "registered", ACCOUNT)], [], id="registered"),
-        pytest.param([line(1, "store_unavailable", ACCOUNT)], ["111122223333"], id="failed"),
+        pytest.param([line(1, "registered", ACCOUNT), claim(2, "claimed", ACCOUNT)], [], id="claimed"),
+        pytest.param([line(1, "registered", ACCOUNT)], ["111122223333"], id="registered and never claimed"),
         pytest.param(
-            [line(1, "store_unavailable", ACCOUNT), line(2, "registered", ACCOUNT)], [], id="failed and came back"
+            [line(1, "registered", ACCOUNT), claim(2, "claim_refused", UNKNOWN)],
+            ["111122223333"],
+            id="registered and claimed too late",
         ),
         pytest.param(
-            [line(1, "store_unavailable", WITHOUT_LICENSE), line(2, "registered_again", WITHOUT_LICENSE)],
+            [line(1, "registered", ACCOUNT), claim(2, "claimed", ACCOUNT), line(3, "registered_again", ACCOUNT)],
+            [],
+            id="registered again after the claim",
+        ),
+        pytest.param(
+            [line(1, "registered", ACCOUNT), line(2, "registered_again", ACCOUNT), claim(3, "claimed", ACCOUNT)],
+            [],
+            id="pressed twice and claimed once",
+        ),
+        pytest.param(
+            [line(1, "registered", ACCOUNT), line(2, "registered", OTHER_LICENSE), claim(3, "claimed", OTHER_LICENSE)],
+            ["111122223333"],
+            id="claimed for another purchase only",
+        ),
+        pytest.param([claim(1, "claimed", ACCOUNT)], [], id="registered before the time range"),
+        pytest.param(
+            [line(1, "registered", ACCOUNT), claim(2, "claimed", ACCOUNT), line(3, "store_unavailable", ACCOUNT)],
+            ["111122223333"],
+            id="failed after the claim",
+        ),
+        pytest.param([line(1, "store_unavailable", ACCOUNT)], ["111122223333"], id="failed"),
+        pytest.param(
+            [line(1, "store_unavailable", ACCOUNT), line(2, "registered", ACCOUNT), claim(3, "claimed", ACCOUNT)],
+            [],
+            id="failed and came back",
+        ),
+        pytest.param(
+            [
+                line(1, "store_unavailable", WITHOUT_LICENSE),
+                line(2, "registered_again", WITHOUT_LICENSE),
+                claim(3, "claimed", WITHOUT_LICENSE),
+            ],
             [],
             id="came back for a product without licenses",
         ),
         pytest.param(
-            [line(1, "store_unavailable", ACCOUNT), line(2, "registered", OTHER_LICENSE)],
+            [
+                line(1, "store_unavailable", ACCOUNT),
+                line(2, "registered", OTHER_LICENSE),
+                claim(3, "claimed", OTHER_LICENSE),
+            ],
             ["111122223333"],
             id="came back for another purchase only",
         ),
         pytest.param(
             [line(1, "product_refused", ACCOUNT), line(2, "product_refused", ACCOUNT)],
             ["111122223333"],
-            id="tried twice in vain",
+            id="rejected twice",
         ),
         pytest.param(
             [line(1, "token_expired", UNKNOWN), line(2, "marketplace_throttled", UNKNOWN)],
             ["request-2", "request-1"],
-            id="no account known, so each request for itself",
+            id="without an account each request counts alone",
         ),
         pytest.param(
             [line(1, "registered", ACCOUNT), claim(2, "claimed", ACCOUNT), claim(3, "claim_refused", UNKNOWN)],
@@ -318,15 +356,15 @@ claim = partial(line, message="POST /claim")
             id="claims are the backend's",
         ),
         pytest.param(
-            [{"@timestamp": 1, "level": "ERROR", "errorType": "KeyError"}], [], id="a crash says nothing of whom it hit"
+            [{"@timestamp": 1, "level": "ERROR", "errorType": "KeyError"}], [], id="a crash does not name its buyer"
         ),
     ],
 )
-def test_who_did_not_come_back(lines: list[Line], lost: list[str]) -> None:
-    assert [row["buyer"] for row in run(LOST_BUYERS, reversed(lines))] == lost
+def test_the_query_finds_lost_buyers(lines: list[Line], lost: list[str]) -> None:
+    assert [result["buyer"] for result in run(LOST_BUYERS, reversed(lines))] == lost
 
 
-def test_a_row_says_what_happened_last_and_which_request_it_was() -> None:
+def test_a_result_has_the_last_outcome_and_request() -> None:
     lines = [line(1, "store_unavailable", ACCOUNT), line(2, "product_refused", ACCOUNT)]
 
     assert run(LOST_BUYERS, lines) == [

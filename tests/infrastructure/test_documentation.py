@@ -424,8 +424,14 @@ def is_an_import(block: Block, _folder: Path) -> None:
 
 RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "README.md#marketplace-registration": synth_script,
+    "docs/adapt.md#a-vpc": synth_snippet,
+    "docs/adapt.md#aws-waf-through-cloudfront": synth_snippet,
+    "docs/adapt.md#layers": synth_snippet,
+    "docs/adapt.md#the-architecture": synth_snippet,
+    "docs/adapt.md#x-ray": synth_snippet,
     "docs/claiming.md#the-permission": synth_snippet,
     "docs/claiming.md#the-permission 2": synth_snippet,
+    "docs/claiming.md#when-to-grant-access": synth_snippet,
     "docs/claiming.md#the-call-in-python": is_the_backend,
     "docs/claiming.md#the-call-in-python 2": needs_backend,
     "docs/claiming.md#retries": needs_backend,

@@ -1,4 +1,4 @@
-"""The examples: synthesised as a reader would, looked at as the construct is, and their functions called."""
+"""The examples: synthesized as a reader would, checked as the construct is, and their functions called."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import runpy
 import subprocess
 import sys
 import threading
+from functools import cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -15,10 +16,9 @@ from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from aws_cdk import App, Validations
+from aws_cdk import App
+from aws_cdk.assertions import Template
 from botocore.credentials import Credentials
-from cdk_nag import AwsSolutionsChecks
-from cfnlint import ManualArgs, lint
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from examples.claiming_backend import app as claiming_backend
@@ -31,7 +31,9 @@ from examples.reacting.reactor.handler import react
 from examples.smallest import app as smallest
 from examples.tested import app as tested
 from examples.two_products import app as two_products
-from tests.infrastructure.test_quality import masked
+from tests.infrastructure.checks import cfn_lint_findings, masked, synthesize_with_cdk_nag
+from tests.infrastructure.stacks import minimal
+from tests.infrastructure.template_difference import difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -55,54 +57,52 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AW
 REGION = "eu-west-1"
 
 
+@cache
 def templates(name: str) -> dict[str, Any]:
     app = App()
     EXAMPLES[name](app)
     return {stack.stack_name: stack.template for stack in app.synth().stacks}
 
 
-def test_no_example_is_left_out() -> None:
+def test_every_example_is_tested() -> None:
     folders = {path.name for path in (ROOT / "examples").iterdir() if path.is_dir() and path.name != "__pycache__"}
 
     assert folders == set(EXAMPLES)
 
 
-@EACH
-def test_the_templates_are_as_they_were(name: str, snapshot: SnapshotAssertion) -> None:
-    assert masked(templates(name)) == snapshot(extension_class=JSONSnapshotExtension)
+def from_minimal(stack_name: str, template: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the difference to the minimal stack, or to nothing if the stack has no registration construct."""
+    registers = any(resource["Type"] == "AWS::ApiGatewayV2::Api" for resource in template["Resources"].values())
+    # Under the same name, which some logical ids contain.
+    base = Template.from_stack(minimal(App(), stack_name)).to_json() if registers else {}
+    return difference(masked(base), masked(template))
 
 
 @EACH
-def test_the_app_is_the_same_when_it_is_run(name: str) -> None:
+def test_an_example_differs_from_the_minimal_stack_as_recorded(name: str, snapshot: SnapshotAssertion) -> None:
+    differences = {stack_name: from_minimal(stack_name, template) for stack_name, template in templates(name).items()}
+
+    assert differences == snapshot(extension_class=JSONSnapshotExtension)
+
+
+@EACH
+def test_the_app_makes_the_same_templates_when_it_is_run(name: str) -> None:
     app: App = runpy.run_path(str(ROOT / "examples" / name / "app.py"), run_name="__main__")["app"]
 
     assert {stack.stack_name: stack.template for stack in app.synth().stacks} == templates(name)
 
 
 @EACH
-def test_nothing_is_left_unacknowledged_of_the_aws_solutions_rules(name: str, tmp_path: Path) -> None:
-    app = App(outdir=str(tmp_path), context={"@aws-cdk/core:validateAgainstDefaultRules": True})
-    EXAMPLES[name](app)
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-
-    app.synth()
-
-    assert (tmp_path / "validation-report.json").exists()
+def test_cdk_nag_reports_no_unacknowledged_finding(name: str, tmp_path: Path) -> None:
+    synthesize_with_cdk_nag(EXAMPLES[name], tmp_path)
 
 
 @EACH
-def test_cfn_lint_finds_nothing(name: str) -> None:
-    # W3005: the CDK makes a function depend on its role once more than it needs to.
-    findings = [
-        str(finding)
-        for template in templates(name).values()
-        for finding in lint(json.dumps(template), config=ManualArgs(ignore_checks=["W3005"]))
-    ]
-
-    assert findings == []
+def test_cfn_lint_reports_no_finding(name: str) -> None:
+    assert [finding for template in templates(name).values() for finding in cfn_lint_findings(template)] == []
 
 
-def test_the_tests_that_an_example_shows_pass() -> None:
+def test_the_tests_of_an_example_pass() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/tested"],
         cwd=ROOT,
@@ -116,12 +116,12 @@ def test_the_tests_that_an_example_shows_pass() -> None:
 
 
 class ClaimUrl(TCPServer):
-    """The construct's ``claim_url`` on loopback, with answers in the order that they are given."""
+    """The construct's ``claim_url`` on loopback, which gives the prepared responses in order."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _ClaimHandler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}/claim"
-        self.answers: list[tuple[int, object]] = []
+        self.responses: list[tuple[int, object]] = []
         self.requests: list[tuple[Mapping[str, str], object]] = []
 
 
@@ -130,14 +130,14 @@ class _ClaimHandler(BaseHTTPRequestHandler):
         server = cast("ClaimUrl", self.server)
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         server.requests.append((dict(self.headers), body))
-        status, answer = server.answers.pop(0)
+        status, response = server.responses.pop(0)
         if not status:
-            return  # the connection closes without an answer
-        content = json.dumps(answer).encode()
+            return  # the connection closes without a response
+        content = json.dumps(response).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content if answer else content[:-1])  # an empty answer is cut off
+        self.wfile.write(content if response else content[:-1])  # an empty response is truncated
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass
@@ -146,7 +146,7 @@ class _ClaimHandler(BaseHTTPRequestHandler):
 @pytest.fixture
 def claim_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClaimUrl]:
     with ClaimUrl() as server:
-        # A proxy of the machine's is not for loopback.
+        # The machine's proxy must not see requests to loopback.
         for name, value in {
             **CREDENTIALS,
             "AWS_REGION": REGION,
@@ -168,12 +168,12 @@ def post(code: str) -> dict[str, Any]:
 
 
 def test_the_backend_claims_with_a_signature(claim_url: ClaimUrl) -> None:
-    claim_url.answers = [(200, REGISTRATION)]
+    claim_url.responses = [(200, REGISTRATION)]
 
-    answer = post("code")
+    response = post("code")
 
-    assert answer["statusCode"] == HTTPStatus.OK
-    assert REGISTRATION["CustomerAWSAccountId"] in answer["body"]
+    assert response["statusCode"] == HTTPStatus.OK
+    assert REGISTRATION["CustomerAWSAccountId"] in response["body"]
     ((headers, body),) = claim_url.requests
     assert body == {"registration_code": "code"}
     assert re.fullmatch(
@@ -184,8 +184,8 @@ def test_the_backend_claims_with_a_signature(claim_url: ClaimUrl) -> None:
 
 
 @pytest.mark.parametrize("first", [0, 200, 429, 503])
-def test_the_backend_tries_again_as_the_same_taker(claim_url: ClaimUrl, first: int) -> None:
-    claim_url.answers = [(first, {}), (200, REGISTRATION)]
+def test_the_backend_retries_as_the_same_claimant(claim_url: ClaimUrl, first: int) -> None:
+    claim_url.responses = [(first, {}), (200, REGISTRATION)]
 
     assert post("code")["statusCode"] == HTTPStatus.OK
     one, two = (
@@ -194,26 +194,26 @@ def test_the_backend_tries_again_as_the_same_taker(claim_url: ClaimUrl, first: i
     assert one == two
 
 
-@pytest.mark.parametrize(("answers", "status"), [([(404, {})], 404), ([(503, {}), (503, {})], 503)])
-def test_the_backend_says_what_the_buyer_can_do(
-    claim_url: ClaimUrl, answers: list[tuple[int, object]], status: int
+@pytest.mark.parametrize(("responses", "status"), [([(404, {})], 404), ([(503, {}), (503, {})], 503)])
+def test_the_backend_tells_the_buyer_what_to_do(
+    claim_url: ClaimUrl, responses: list[tuple[int, object]], status: int
 ) -> None:
-    claim_url.answers = answers
+    claim_url.responses = responses
 
     assert post("code")["statusCode"] == status
-    assert claim_url.answers == []
+    assert claim_url.responses == []
 
 
-def test_a_backend_without_the_grant_fails_aloud(claim_url: ClaimUrl) -> None:
-    claim_url.answers = [(403, {})]
+def test_a_backend_without_the_grant_raises(claim_url: ClaimUrl) -> None:
+    claim_url.responses = [(403, {})]
 
     with pytest.raises(OSError, match="403"):
         post("code")
 
 
 @pytest.mark.parametrize(("status", "error"), [(404, ClaimRejectedError), (503, ClaimUnavailableError)])
-def test_a_claim_that_fails_says_why(claim_url: ClaimUrl, status: int, error: type[Exception]) -> None:
-    claim_url.answers = [(status, {})] * 2
+def test_a_failed_claim_raises_its_reason(claim_url: ClaimUrl, status: int, error: type[Exception]) -> None:
+    claim_url.responses = [(status, {})] * 2
 
     with pytest.raises(error):
         claim(claim_url.url, "code", credentials=Credentials("test", "test"), region=REGION)
@@ -222,16 +222,16 @@ def test_a_claim_that_fails_says_why(claim_url: ClaimUrl, status: int, error: ty
 def test_the_backend_outside_aws_prints_the_registration(
     claim_url: ClaimUrl, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    claim_url.answers = [(200, REGISTRATION)]
+    claim_url.responses = [(200, REGISTRATION)]
 
     outside_aws.main(claim_url.url, "code")
 
     assert json.loads(capsys.readouterr().out) == REGISTRATION
 
 
-@pytest.mark.parametrize(("status", "message"), [(404, "unknown, used or expired"), (503, "does not answer")])
-def test_the_backend_outside_aws_ends_with_a_message(claim_url: ClaimUrl, status: int, message: str) -> None:
-    claim_url.answers = [(status, {})] * 2
+@pytest.mark.parametrize(("status", "message"), [(404, "unknown, used or expired"), (503, "does not respond")])
+def test_the_backend_outside_aws_exits_with_a_message(claim_url: ClaimUrl, status: int, message: str) -> None:
+    claim_url.responses = [(status, {})] * 2
 
     with pytest.raises(SystemExit, match=message):
         outside_aws.main(claim_url.url, "code")
@@ -245,12 +245,16 @@ REGISTERED = {
 FROM_AN_EVENT = {"CustomerAWSAccountId": {"S": "111122223333"}, "EntitledUntil": {"S": "2027"}}
 
 
-def test_the_reactor_says_each_new_buyer() -> None:
+def test_the_reactor_publishes_each_new_buyer() -> None:
     messages: list[str] = []
 
     react([{"dynamodb": {"NewImage": REGISTERED}}] * 2, publish=messages.append)
 
-    assert messages == ["AWS account 111122223333 registered for a290sds6en72spp3ph4q890es"] * 2
+    message = (
+        "AWS account 111122223333 registered for a290sds6en72spp3ph4q890es. "
+        "Do not grant access before its License Updated event."
+    )
+    assert messages == [message] * 2
 
 
 @pytest.mark.parametrize(
@@ -265,7 +269,7 @@ def test_the_reactor_says_each_new_buyer() -> None:
     ],
     ids=["new", "new-after-event", "again", "event-first", "event-again", "deleted"],
 )
-def test_the_filter_lets_new_registrations_through(images: Mapping[str, object], *, expected: bool) -> None:
+def test_the_filter_passes_new_registrations_only(images: Mapping[str, object], *, expected: bool) -> None:
     resources = templates("reacting")["Reacting"]["Resources"].values()
     (source,) = (r["Properties"] for r in resources if r["Type"] == "AWS::Lambda::EventSourceMapping")
     (pattern,) = (json.loads(f["Pattern"]) for f in source["FilterCriteria"]["Filters"])
@@ -274,7 +278,7 @@ def test_the_filter_lets_new_registrations_through(images: Mapping[str, object],
 
 
 def matches(pattern: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
-    """Match as Lambda does, as far as the example goes: ``exists`` of a leaf, also below what is absent."""
+    """Match as Lambda does, for the example's patterns: ``exists`` of a leaf, even below an absent member."""
     for name, rule in pattern.items():
         if isinstance(rule, dict):
             if not matches(rule, record.get(name, {})):

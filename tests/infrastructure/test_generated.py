@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from docs.__main__ import GENERATED, ROOT, between_markers
+from docs.__main__ import GENERATED, ROOT
+from docs.markers import between_markers
 
 
 @pytest.mark.parametrize("name", GENERATED)

@@ -1,4 +1,4 @@
-"""Every parameter: what it is by default, what it becomes, and what of it is refused."""
+"""Every parameter: its default, its effect on the template, and a test of its rejected values."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from constructs_lib._parameters import MARKETPLACE_REGIONS
 from constructs_lib.registration._signals import SIGNALS
 from local.product import LANDING_PAGE, PRODUCT_CODE
 from tests.infrastructure import test_validation
+from tests.infrastructure.stacks import only, properties, register, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -45,21 +46,8 @@ USE_OF_A_KEY = [
 
 @pytest.fixture
 def stack() -> Stack:
-    # The CDK encrypts a table with a seller's key only where it knows the region.
+    # The CDK encrypts a table with a seller's key only if it knows the region.
     return Stack(App(), "Stack", env=Environment(account="111122223333", region="eu-west-1"))
-
-
-def register(stack: Stack, **parameters: Any) -> MarketplaceRegistration:
-    return MarketplaceRegistration(stack, "Registration", **{"products": {PRODUCT_CODE: LANDING_PAGE}, **parameters})
-
-
-def properties(template: Template, kind: str) -> list[dict[str, Any]]:
-    return [resource.get("Properties", {}) for resource in template.find_resources(kind).values()]
-
-
-def only(template: Template, kind: str) -> dict[str, Any]:
-    (found,) = properties(template, kind)
-    return found
 
 
 def variable(name: str) -> Callable[[Template], Any]:
@@ -67,11 +55,10 @@ def variable(name: str) -> Callable[[Template], Any]:
 
 
 def granted(template: Template, prefix: str) -> list[tuple[Any, Any]]:
-    """Return the actions of a service with the resources they are granted on."""
+    """Return the granted actions of a service with their resources."""
     return [
         (statement["Action"], statement["Resource"])
-        for policy in properties(template, "AWS::IAM::Policy")
-        for statement in policy["PolicyDocument"]["Statement"]
+        for statement in statements(template)
         if json.dumps(statement["Action"]).strip('["').startswith(prefix)
     ]
 
@@ -82,7 +69,7 @@ def kinds(template: Template, ids: Iterable[str]) -> list[str]:
 
 
 def keys_used(template: Template) -> list[Any]:
-    """Return what encrypts the tables, then the log groups."""
+    """Return the keys of the tables, then of the log groups."""
     tables = [
         replica.get("SSESpecification", {}).get("KMSMasterKeyId")
         for table in properties(template, "AWS::DynamoDB::GlobalTable")
@@ -96,7 +83,7 @@ def a_domain(stack: Stack) -> apigwv2.DomainName:
     return apigwv2.DomainName(stack, "Domain", domain_name="marketplace.example.com", certificate=certificate)
 
 
-# Parameter: how it shows in the template, what it is by default, a value of the seller's, and what it becomes then.
+# Parameter: how to read it from the template, its default there, another value, and that value in the template.
 PARAMETERS: Mapping[str, tuple[Callable[[Template], Any], Any, Callable[[Stack], dict[str, Any]], Any]] = {
     "products": (
         lambda template: json.loads(variable("PRODUCTS")(template)),
@@ -207,6 +194,26 @@ PARAMETERS: Mapping[str, tuple[Callable[[Template], Any], Any, Callable[[Stack],
         },
         {TOPIC},
     ),
+    "ok_actions": (
+        lambda template: {
+            action
+            for alarm in properties(template, "AWS::CloudWatch::Alarm")
+            for action in alarm.get("OKActions", [""])
+        },
+        {""},
+        lambda stack: {"ok_actions": [cloudwatch_actions.SnsAction(sns.Topic.from_topic_arn(stack, "Pager", TOPIC))]},
+        {TOPIC},
+    ),
+    "runbook_url": (
+        lambda template: {
+            alarm["AlarmDescription"].rpartition(" ")[2]
+            for alarm in properties(template, "AWS::CloudWatch::Alarm")
+            if alarm["MetricName"] == "Errors"
+        },
+        {"ResolverErrors)"},
+        lambda _: {"runbook_url": "https://wiki.example.com/runbook.md"},
+        {"https://wiki.example.com/runbook.md#resolvererrors"},
+    ),
     "alarm_settings": (
         lambda template: (
             len(properties(template, "AWS::CloudWatch::Alarm")),
@@ -234,27 +241,27 @@ PARAMETERS: Mapping[str, tuple[Callable[[Template], Any], Any, Callable[[Stack],
     ),
 }
 
-# A string or a number may be wrong; of these, what has the type does work.
-NOTHING_TO_REFUSE = {"seller_role", "table", "domain", "alarm_actions", "log_retention"}
+# Strings and numbers can be invalid; of these types every value is valid.
+NOTHING_TO_REJECT = {"seller_role", "table", "domain", "alarm_actions", "ok_actions", "log_retention"}
 
 
-def test_no_parameter_goes_untested() -> None:
+def test_every_parameter_is_tested() -> None:
     parameters = set(inspect.signature(MarketplaceRegistration.__init__).parameters) - {"self", "scope", "construct_id"}
 
     assert PARAMETERS.keys() == parameters
-    refused = {message.partition(":")[0] for message in test_validation.MESSAGES}
-    assert refused == parameters - NOTHING_TO_REFUSE
+    rejected = {message.partition(":")[0] for message in test_validation.MESSAGES}
+    assert rejected == parameters - NOTHING_TO_REJECT
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS)
-def test_a_parameter_left_out_is_as_documented(minimal_template: Template, parameter: str) -> None:
+def test_an_omitted_parameter_has_its_default(minimal_template: Template, parameter: str) -> None:
     shown, default, _, _ = PARAMETERS[parameter]
 
     assert shown(minimal_template) == default
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS)
-def test_a_parameter_given_shows_in_the_template(stack: Stack, parameter: str) -> None:
+def test_a_parameter_takes_effect_in_the_template(stack: Stack, parameter: str) -> None:
     shown, _, given, expected = PARAMETERS[parameter]
 
     register(stack, **given(stack))
@@ -263,7 +270,7 @@ def test_a_parameter_given_shows_in_the_template(stack: Stack, parameter: str) -
 
 
 @pytest.mark.parametrize("region", sorted(MARKETPLACE_REGIONS))
-def test_every_region_of_marketplace_is_taken_where_the_stack_may_be_anywhere(region: str) -> None:
+def test_an_environment_agnostic_stack_accepts_every_marketplace_region(region: str) -> None:
     stack = Stack(App(), "Anywhere")
 
     register(stack, marketplace_region=region)
@@ -271,7 +278,7 @@ def test_every_region_of_marketplace_is_taken_where_the_stack_may_be_anywhere(re
     assert variable("MARKETPLACE_REGION")(Template.from_stack(stack)) == region
 
 
-def test_a_key_made_here_may_be_used_by_the_resolver_and_by_the_logs_of_this_account(stack: Stack) -> None:
+def test_a_key_of_the_stack_can_be_used_by_the_resolver_and_the_accounts_logs(stack: Stack) -> None:
     key = kms.Key(stack, "Key")
 
     register(stack, encryption_key=key)
@@ -286,13 +293,13 @@ def test_a_key_made_here_may_be_used_by_the_resolver_and_by_the_logs_of_this_acc
     assert context["Fn::Join"][1][-1] == ":logs:eu-west-1:111122223333:log-group:*"
 
 
-def test_an_imported_keys_policy_is_left_to_its_owner(stack: Stack) -> None:
+def test_the_policy_of_an_imported_key_is_left_to_its_owner(stack: Stack) -> None:
     register(stack, encryption_key=kms.Key.from_key_arn(stack, "Key", KEY))
 
     assert properties(Template.from_stack(stack), "AWS::KMS::Key") == []
 
 
-def test_a_table_of_the_sellers_own_with_a_key_brings_the_grant_of_its_key_only(stack: Stack) -> None:
+def test_the_key_of_the_sellers_table_is_granted_and_encrypts_nothing_more(stack: Stack) -> None:
     key = kms.Key.from_key_arn(stack, "Key", KEY)
     own = dynamodb.TableV2.from_table_attributes(stack, "Own", table_arn=TABLE, encryption_key=key)
 
@@ -300,11 +307,11 @@ def test_a_table_of_the_sellers_own_with_a_key_brings_the_grant_of_its_key_only(
 
     template = Template.from_stack(stack)
     assert granted(template, "kms:") == [(USE_OF_A_KEY, KEY)]
-    # What is made here is not encrypted with it.
+    # It does not encrypt the construct's own resources.
     assert keys_used(template) == [None] * 3
 
 
-def test_a_table_of_the_sellers_own_and_a_key_for_the_rest_are_both_granted(stack: Stack) -> None:
+def test_the_key_of_the_sellers_table_and_the_constructs_key_are_both_granted(stack: Stack) -> None:
     own_key = kms.Key.from_key_arn(stack, "OwnKey", KEY.replace("key/1", "key/2"))
     own = dynamodb.TableV2.from_table_attributes(stack, "Own", table_arn=TABLE, encryption_key=own_key)
 
@@ -315,7 +322,7 @@ def test_a_table_of_the_sellers_own_and_a_key_for_the_rest_are_both_granted(stac
     assert keys_used(template) == [KEY] * 3
 
 
-def test_a_table_made_in_the_sellers_stack_is_used_and_left_as_it_is(stack: Stack) -> None:
+def test_a_table_of_the_sellers_stack_is_used_and_not_changed(stack: Stack) -> None:
     def text(name: str) -> dynamodb.Attribute:
         return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
 
@@ -351,7 +358,7 @@ def test_urls_follow_the_domain_with_or_without_a_path(stack: Stack, mapping_key
         assert written == f"https://marketplace.example.com{path}{end}"
 
 
-def test_a_sellers_role_made_beside_it_is_assumed_too(stack: Stack) -> None:
+def test_a_sellers_role_in_the_same_stack_is_assumed(stack: Stack) -> None:
     role = iam.Role(stack, "Seller", assumed_by=iam.AccountPrincipal("111122223333"))
 
     register(stack, seller_role=role, seller_role_external_id="external-id")
@@ -366,12 +373,12 @@ def test_a_sellers_role_made_beside_it_is_assumed_too(stack: Stack) -> None:
     ("policy", "protected"),
     [
         (RemovalPolicy.RETAIN, True),
-        # CloudFormation takes back what it made when a first deployment fails, and could not if it were protected.
+        # CloudFormation deletes it when it rolls back a failed first deployment, which protection would prevent.
         (RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE, False),
         (RemovalPolicy.DESTROY, False),
     ],
 )
-def test_a_table_is_protected_against_deletion_only_where_nobody_is_to_delete_it(
+def test_a_table_is_protected_against_deletion_only_if_it_is_always_retained(
     stack: Stack, policy: RemovalPolicy, *, protected: bool
 ) -> None:
     register(stack, removal_policy=policy)

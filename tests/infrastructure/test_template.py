@@ -1,4 +1,4 @@
-"""What a seller's stack gets, by default and on request."""
+"""The resources of a seller's stack, by default and with options."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Match, Template
 
-from constructs_lib import AlarmName, AlarmSettings, MarketplaceRegistration, MarketplaceSellerRole
+from constructs_lib import AlarmName, AlarmSettings, MarketplaceSellerRole
 from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.registration._signals import SIGNALS
 from local.emulated.lambda_runtime import PYTHON
@@ -21,32 +21,19 @@ from local.product import LANDING_PAGE, PRODUCT_CODE
 from resolver import store
 from resolver.settings import Settings
 from sdk import time_limits
+from tests.infrastructure.stacks import only, register, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from botocore.config import Config
-
-
-def register(stack: Stack, **parameters: Any) -> MarketplaceRegistration:
-    return MarketplaceRegistration(stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE}, **parameters)
-
-
-def statements(template: Template) -> Iterator[dict[str, Any]]:
-    for policy in template.find_resources("AWS::IAM::Policy").values():
-        yield from policy["Properties"]["PolicyDocument"]["Statement"]
-
-
-def only(template: Template, kind: str) -> dict[str, Any]:
-    (resource,) = template.find_resources(kind).values()
-    return dict(resource["Properties"])
 
 
 def environment(template: Template) -> dict[str, Any]:
     return dict(only(template, "AWS::Lambda::Function")["Environment"]["Variables"])
 
 
-def test_the_resolver_runs_as_designed(minimal_template: Template) -> None:
+def test_the_resolver_has_its_runtime_architecture_handler_and_log(minimal_template: Template) -> None:
     minimal_template.has_resource_properties(
         "AWS::Lambda::Function",
         {
@@ -70,7 +57,7 @@ def test_claims_need_a_signature_and_registrations_do_not(minimal_template: Temp
     assert routes == {**of_buyers, "POST /claim": "AWS_IAM"}
 
 
-def test_the_stage_is_throttled_and_logged_without_anything_a_caller_sends(minimal_template: Template) -> None:
+def test_the_stage_is_throttled_and_logs_nothing_that_a_caller_sends(minimal_template: Template) -> None:
     stage = only(minimal_template, "AWS::ApiGatewayV2::Stage")
 
     assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 10, "ThrottlingBurstLimit": 20}
@@ -79,7 +66,7 @@ def test_the_stage_is_throttled_and_logged_without_anything_a_caller_sends(minim
     assert logged.isdisjoint({"$context.path", "$context.authorizer.error", "$context.integrationErrorMessage"})
 
 
-def test_the_resolver_may_do_what_it_does_and_nothing_else(minimal_template: Template) -> None:
+def test_the_resolvers_role_allows_its_calls_and_nothing_more(minimal_template: Template) -> None:
     granted = [(statement["Action"], statement["Resource"]) for statement in statements(minimal_template)]
 
     resources = minimal_template.to_json()["Resources"]
@@ -97,7 +84,7 @@ def test_the_resolver_may_do_what_it_does_and_nothing_else(minimal_template: Tem
     }
 
 
-def test_no_action_is_granted_that_the_resolver_has_no_model_to_call(
+def test_every_granted_action_has_a_service_model_in_the_asset(
     minimal_template: Template, full_template: Template
 ) -> None:
     prefixes = {"dynamodb": "dynamodb", "meteringmarketplace": "aws-marketplace", "sts": "sts"}
@@ -110,7 +97,7 @@ def test_no_action_is_granted_that_the_resolver_has_no_model_to_call(
         for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
     }
 
-    # Lambda writes the log, DynamoDB uses the key, both in the role's name; the rest are the full stack's backend's.
+    # Lambda writes the log and DynamoDB uses the key, both with the role; the full stack's backend has the others.
     others = ("logs:", "kms:", "execute-api:")
     readers = {action for action in granted if action.startswith("dynamodb:")} - callable_
     assert {a for a in granted if not a.startswith(others)} - readers == callable_
@@ -119,14 +106,14 @@ def test_no_action_is_granted_that_the_resolver_has_no_model_to_call(
 
 
 @pytest.mark.parametrize("template", ["minimal_template", "full_template"])
-def test_the_one_wildcard_is_the_one_that_marketplace_forces(template: str, request: pytest.FixtureRequest) -> None:
+def test_the_only_wildcard_is_the_one_that_marketplace_requires(template: str, request: pytest.FixtureRequest) -> None:
     for statement in statements(request.getfixturevalue(template)):
         assert "*" not in json.dumps([statement["Action"], statement["Resource"]]).replace(
             '["aws-marketplace:ResolveCustomer", "*"]', ""
         )
 
 
-def test_with_a_sellers_role_the_resolver_assumes_it_and_has_no_marketplace_permission_of_its_own(
+def test_with_a_sellers_role_the_resolver_may_assume_it_but_not_call_marketplace_itself(
     full_template: Template,
 ) -> None:
     everything = list(statements(full_template))
@@ -137,7 +124,7 @@ def test_with_a_sellers_role_the_resolver_assumes_it_and_has_no_marketplace_perm
     assert "aws-marketplace" not in json.dumps(everything)
 
 
-def test_registrations_are_kept_whatever_happens_and_claims_are_not(minimal_template: Template) -> None:
+def test_the_registrations_table_is_retained_and_the_claims_table_is_not(minimal_template: Template) -> None:
     registrations, claims = minimal_template.find_resources("AWS::DynamoDB::GlobalTable").values()
 
     assert (registrations["DeletionPolicy"], claims["DeletionPolicy"]) == ("Retain", "Delete")
@@ -148,7 +135,7 @@ def test_registrations_are_kept_whatever_happens_and_claims_are_not(minimal_temp
     assert claims["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "ExpiresAt", "Enabled": True}
 
 
-def test_what_the_seller_wants_removed_goes_with_the_stack(full_template: Template) -> None:
+def test_with_destroy_tables_and_logs_are_deleted_with_the_stack(full_template: Template) -> None:
     for kind in ("AWS::DynamoDB::GlobalTable", "AWS::Logs::LogGroup"):
         for resource in full_template.find_resources(kind).values():
             assert resource["DeletionPolicy"] == "Delete"
@@ -162,7 +149,7 @@ def test_logs_are_kept_for_a_year(minimal_template: Template) -> None:
     assert [group["Properties"]["RetentionInDays"] for group in groups] == [365, 365]
 
 
-def test_a_customer_managed_key_encrypts_tables_and_logs_and_logs_may_use_it(full_template: Template) -> None:
+def test_a_customer_managed_key_encrypts_tables_and_logs(full_template: Template) -> None:
     ((key_id, key),) = full_template.find_resources("AWS::KMS::Key").items()
 
     for group in full_template.find_resources("AWS::Logs::LogGroup").values():
@@ -179,7 +166,7 @@ def test_a_custom_domain_is_the_only_way_in(full_template: Template) -> None:
     full_template.has_resource_properties("AWS::ApiGatewayV2::Api", {"DisableExecuteApiEndpoint": True})
 
 
-def test_urls_follow_the_stage_or_the_domain(stack: Stack) -> None:
+def test_urls_end_with_their_routes(stack: Stack) -> None:
     registration = register(stack)
 
     fulfillment, claim = stack.resolve([registration.fulfillment_url, registration.claim_url])
@@ -187,7 +174,7 @@ def test_urls_follow_the_stage_or_the_domain(stack: Stack) -> None:
     assert claim["Fn::Join"][1][-1] == "/claim"
 
 
-def test_the_backend_may_claim_at_this_api_only(stack: Stack) -> None:
+def test_a_backend_may_claim_at_this_api_only(stack: Stack) -> None:
     registration = register(stack)
     backend = iam.Role(stack, "Backend", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
 
@@ -199,7 +186,7 @@ def test_the_backend_may_claim_at_this_api_only(stack: Stack) -> None:
     assert stack.resolve(registration.api.api_id) in parts
 
 
-def test_a_reader_may_read_the_registrations_and_not_write(stack: Stack) -> None:
+def test_a_reader_may_read_the_registrations_table_but_not_write_to_it(stack: Stack) -> None:
     registration = register(stack)
     reader = iam.Role(stack, "Reader", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
 
@@ -215,7 +202,7 @@ def test_a_reader_may_read_the_registrations_and_not_write(stack: Stack) -> None
     assert not {action for action in actions if any(verb in action for verb in ("Put", "Update", "Delete", "Write"))}
 
 
-def test_a_table_of_the_sellers_own_is_used(stack: Stack) -> None:
+def test_the_sellers_own_table_is_used(stack: Stack) -> None:
     own = dynamodb.TableV2.from_table_arn(stack, "Own", "arn:aws:dynamodb:eu-west-1:111122223333:table/buyers")
 
     registration = register(stack, table=own)
@@ -226,7 +213,7 @@ def test_a_table_of_the_sellers_own_is_used(stack: Stack) -> None:
     assert registration.table is own
 
 
-def test_every_alarm_does_what_the_seller_wants(stack: Stack) -> None:
+def test_every_alarm_has_the_sellers_actions(stack: Stack) -> None:
     topic = sns.Topic(stack, "Pager")
 
     registration = register(stack, alarm_actions=[cloudwatch_actions.SnsAction(topic)])
@@ -239,7 +226,7 @@ def test_every_alarm_does_what_the_seller_wants(stack: Stack) -> None:
         assert alarm["Properties"]["AlarmDescription"]
 
 
-def test_every_alarm_is_made_by_default_and_tells_what_to_do(stack: Stack) -> None:
+def test_every_alarm_exists_by_default_and_says_what_to_do(stack: Stack) -> None:
     alarms = register(stack).alarms
 
     assert set(alarms) == set(SIGNALS)
@@ -249,7 +236,7 @@ def test_every_alarm_is_made_by_default_and_tells_what_to_do(stack: Stack) -> No
         assert len(alarm["Properties"]["AlarmDescription"]) <= 1024
 
 
-def test_an_alarm_can_be_changed_or_left_out(stack: Stack) -> None:
+def test_an_alarm_can_be_changed_or_disabled(stack: Stack) -> None:
     settings: dict[AlarmName, AlarmSettings | None] = {
         "TokensRefused": AlarmSettings(threshold=500, period=Duration.hours(1)),
         "ResolverSlow": AlarmSettings(evaluation_periods=1),
@@ -271,37 +258,43 @@ def test_an_alarm_can_be_changed_or_left_out(stack: Stack) -> None:
     assert (slow["EvaluationPeriods"], slow["DatapointsToAlarm"]) == (1, 1)
 
 
-def test_two_registrations_in_one_stack_share_neither_ids_nor_figures() -> None:
+def test_two_constructs_in_one_stack_share_no_metric() -> None:
     stack = Stack(App(), "Stack")
     for construct_id in ("One", "Two"):
-        MarketplaceRegistration(stack, construct_id, products={PRODUCT_CODE: LANDING_PAGE})
+        register(stack, construct_id)
 
     template = Template.from_stack(stack)
 
     filters = template.find_resources("AWS::Logs::MetricFilter").values()
-    figures = {
-        json.dumps([(t["MetricNamespace"], t["MetricName"]) for t in f["Properties"]["MetricTransformations"]])
+    # CodesUnclaimed has two filters, one that adds and one that subtracts.
+    metrics = {
+        json.dumps(
+            [
+                (t["MetricNamespace"], t["MetricName"], t["MetricValue"])
+                for t in f["Properties"]["MetricTransformations"]
+            ]
+        )
         for f in filters
     }
-    assert len(figures) == len(filters)
+    assert len(metrics) == len(filters)
 
 
-def test_metrics_count_and_carry_nothing_of_a_request(minimal_template: Template) -> None:
+def test_metrics_take_counts_and_times_only(minimal_template: Template) -> None:
     for metric_filter in minimal_template.find_resources("AWS::Logs::MetricFilter").values():
         for transformation in metric_filter["Properties"]["MetricTransformations"]:
-            assert transformation["MetricValue"] in {"1", "$.resolve_customer_ms", "$.write_registration_ms"}
+            assert transformation["MetricValue"] in {"1", "-1", "$.resolve_customer_ms", "$.write_registration_ms"}
             assert "Dimensions" not in transformation
 
 
 def test_nothing_has_a_physical_name(minimal_template: Template) -> None:
     named = {"TableName", "FunctionName", "RoleName", "LogGroupName", "AlarmName"}
     for resource in minimal_template.to_json()["Resources"].values():
-        # What is there is a reference to another resource.
+        # A name that is set refers to another resource.
         names = {name: value for name, value in resource.get("Properties", {}).items() if name in named}
         assert all(isinstance(value, dict) for value in names.values())
 
 
-def test_ids_of_what_keeps_data_are_a_contract(minimal_template: Template) -> None:
+def test_the_logical_ids_of_stateful_resources_are_a_contract(minimal_template: Template) -> None:
     assert set(minimal_template.find_resources("AWS::DynamoDB::GlobalTable")) == {
         "RegistrationStoreRegistrations3244E77C",
         "RegistrationStoreClaims9234059A",
@@ -310,11 +303,11 @@ def test_ids_of_what_keeps_data_are_a_contract(minimal_template: Template) -> No
         "RegistrationResolverLog827A3CF2",
         "RegistrationAccessLogDC457608",
     }
-    # Its id is in the fulfillment URL, which stands in the listing.
+    # The listing contains the fulfillment URL, which contains the API's ID.
     assert set(minimal_template.find_resources("AWS::ApiGatewayV2::Api")) == {"RegistrationApi57D011AA"}
 
 
-def test_key_schemas_are_those_that_the_resolver_uses(minimal_template: Template) -> None:
+def test_the_tables_have_the_keys_that_the_resolver_uses(minimal_template: Template) -> None:
     registrations, claims = minimal_template.find_resources("AWS::DynamoDB::GlobalTable").values()
 
     def keys(table: Mapping[str, Any]) -> list[str]:
@@ -325,7 +318,7 @@ def test_key_schemas_are_those_that_the_resolver_uses(minimal_template: Template
     assert claims["Properties"]["TimeToLiveSpecification"]["AttributeName"] == store.CLAIM_EXPIRY
 
 
-def test_the_resolver_reads_what_the_construct_sets(stack: Stack) -> None:
+def test_the_resolver_reads_every_variable_that_the_construct_sets(stack: Stack) -> None:
     class Recorded(dict[str, str]):
         def __init__(self, variables: dict[str, str]) -> None:
             super().__init__(variables)
@@ -360,15 +353,15 @@ def test_the_resolver_reads_what_the_construct_sets(stack: Stack) -> None:
     assert settings.seller_role_arn == "arn:aws:iam::444455556666:role/seller"
 
 
-def test_every_call_with_every_retry_ends_within_the_functions_time(minimal_template: Template) -> None:
+def test_all_calls_with_all_retries_end_within_the_time_limit(minimal_template: Template) -> None:
     def longest(config: Config) -> float:
         limits: Any = config
         attempts = limits.retries["total_max_attempts"]
-        # The SDK waits up to 1, 2, 4 … seconds between tries.
+        # The SDK waits up to 1, 2, 4 … seconds between attempts.
         waits = sum(2**retry for retry in range(attempts - 1))
         return float(attempts * (limits.connect_timeout + limits.read_timeout) + waits)
 
-    # A first registration: STS, Marketplace, and two writes. A claim makes three calls to DynamoDB and no other.
+    # A first registration calls STS and Marketplace and writes twice. A claim makes three calls, all to DynamoDB.
     registration = longest(time_limits.STS) + longest(time_limits.MARKETPLACE) + 2 * longest(time_limits.DYNAMODB)
 
     timeout = only(minimal_template, "AWS::Lambda::Function")["Timeout"]
@@ -377,7 +370,7 @@ def test_every_call_with_every_retry_ends_within_the_functions_time(minimal_temp
     assert timeout < 30  # an HTTP API's limit
 
 
-def test_the_sellers_role_redeems_tokens_and_nothing_else() -> None:
+def test_the_sellers_role_may_redeem_tokens_only() -> None:
     stack = Stack(App(), "Publisher")
 
     MarketplaceSellerRole(stack, "Role", trusted=iam.AccountPrincipal("111122223333"), external_id="external-id")
@@ -388,7 +381,7 @@ def test_the_sellers_role_redeems_tokens_and_nothing_else() -> None:
     assert [statement["Action"] for statement in statements(template)] == ["aws-marketplace:ResolveCustomer"]
 
 
-def test_a_table_that_is_destroyed_is_not_protected(stack: Stack) -> None:
+def test_with_destroy_no_table_is_protected_against_deletion(stack: Stack) -> None:
     register(stack, removal_policy=RemovalPolicy.DESTROY)
 
     tables = Template.from_stack(stack).find_resources("AWS::DynamoDB::GlobalTable").values()

@@ -1,7 +1,7 @@
-"""What a release promises to those who have deployed the one before.
+"""A release can be deployed over every earlier one.
 
-``released/<version>.json`` holds what keeps data or stands in a listing, of the minimal and the full stack as that
-version made them. With a release another is added, and none is changed::
+``released/<version>.json`` holds the stateful resources, and those that a listing refers to, of the minimal and the
+full stack of that version. Each release adds one, and none is ever changed::
 
     python -c "from tests.infrastructure.test_upgrade import record; record('0.1.0')"
 """
@@ -34,16 +34,16 @@ REPLACING: Mapping[str, frozenset[str]] = {
         {"TableName", "KeySchema", "AttributeDefinitions", "LocalSecondaryIndexes"}
     ),
     "AWS::Logs::LogGroup": frozenset({"LogGroupName"}),
-    # Its id is in the fulfillment URL.
+    # Its ID is in the fulfillment URL.
     "AWS::ApiGatewayV2::Api": frozenset({"ProtocolType"}),
     "AWS::ApiGatewayV2::Stage": frozenset({"ApiId", "StageName"}),
     "AWS::ApiGatewayV2::ApiMapping": frozenset({"DomainName"}),
 }
-"""Type of what keeps data or stands in the listing to the properties whose change makes CloudFormation replace it."""
+"""Types that keep data or are part of the listing, to the properties whose change makes CloudFormation replace them."""
 
 
 def stateful(resources: Resources) -> dict[str, Any]:
-    """Return what an upgrade must not replace: its type, whether it is kept, and what would replace it."""
+    """Return the resources that an upgrade must not replace: type, deletion policy, and the properties that replace."""
     return {
         logical_id: {
             "Type": resource["Type"],
@@ -69,7 +69,7 @@ def record(version: str) -> None:
 
 
 def replaced(before: Resources, resources: Resources) -> set[str]:
-    """Return the logical ids that an upgrade would replace, delete, or keep no longer."""
+    """Return the logical ids that an upgrade would replace, delete, or no longer retain."""
     now = stateful(resources)
     return {logical_id for logical_id, resource in before.items() if now.get(logical_id) != resource}
 
@@ -80,7 +80,7 @@ def of_release(path: Path, name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", STACKS)
 @pytest.mark.parametrize("release", sorted(RELEASED.glob("*.json")), ids=lambda path: path.stem)
-def test_upgrading_replaces_nothing_that_keeps_data_or_stands_in_a_listing(release: Path, name: str) -> None:
+def test_an_upgrade_replaces_no_stateful_resource(release: Path, name: str) -> None:
     before = of_release(release, name)
 
     assert {resource["Type"] for resource in before.values()} >= REPLACING.keys() - {"AWS::ApiGatewayV2::ApiMapping"}
@@ -108,7 +108,7 @@ def no_longer_kept(resources: dict[str, Any], table: str) -> None:
 
 
 @pytest.mark.parametrize("change", [moved, named, with_another_key, of_another_type, no_longer_kept])
-def test_an_upgrade_that_would_replace_a_table_is_seen(
+def test_a_change_that_replaces_a_table_is_detected(
     minimal_template: Template, change: Callable[[dict[str, Any], str], None]
 ) -> None:
     resources = copy.deepcopy(minimal_template.to_json()["Resources"])
@@ -120,7 +120,7 @@ def test_an_upgrade_that_would_replace_a_table_is_seen(
     assert replaced(before, resources) == {table}
 
 
-def test_an_upgrade_may_add_and_change_what_replaces_nothing(minimal_template: Template) -> None:
+def test_additions_and_other_changes_are_allowed(minimal_template: Template) -> None:
     resources = copy.deepcopy(minimal_template.to_json()["Resources"])
     before = stateful(minimal_template.to_json()["Resources"])
 
@@ -132,14 +132,14 @@ def test_an_upgrade_may_add_and_change_what_replaces_nothing(minimal_template: T
 
 
 @pytest.mark.parametrize("kind", REPLACING)
-def test_what_replaces_a_resource_is_what_cloudformation_says(kind: str) -> None:
+def test_the_replacing_properties_include_those_of_cloudformations_schema(kind: str) -> None:
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
 
     creating = {path.removeprefix("/properties/").partition("/")[0] for path in schema["createOnlyProperties"]}
     assert creating <= REPLACING[kind]
 
 
-# What AWS publishes, by namespace: names of the metrics, and of the dimensions that each comes with.
+# The metrics that AWS publishes, by namespace and dimensions.
 PUBLISHED: Mapping[str, Mapping[frozenset[str], frozenset[str]]] = {
     "AWS/ApiGateway": {
         frozenset({"ApiId"}): frozenset({"4xx", "5xx", "Count", "Latency", "IntegrationLatency", "DataProcessed"})
@@ -156,11 +156,11 @@ MEASURED: Mapping[str, str] = {
     "FunctionName": "AWS::Lambda::Function",
     "TableName": "AWS::DynamoDB::GlobalTable",
 }
-"""Dimension to the type of what it names."""
+"""Dimension to the type of the resource that it names."""
 
 
-def of_nothing(resources: Resources) -> list[str]:
-    """Return the alarms on a metric that neither AWS publishes nor a filter of the stack makes."""
+def without_metric(resources: Resources) -> list[str]:
+    """Return the alarms whose metric is published neither by AWS nor by a metric filter of the stack."""
     made = [
         (transformation["MetricNamespace"], transformation["MetricName"])
         for resource in resources.values()
@@ -191,11 +191,11 @@ def of_nothing(resources: Resources) -> list[str]:
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_every_alarm_watches_a_metric_that_there_is(name: str) -> None:
+def test_every_alarm_watches_an_existing_metric(name: str) -> None:
     resources = resources_of(name)
 
     assert any(resource["Type"] == "AWS::CloudWatch::Alarm" for resource in resources.values())
-    assert of_nothing(resources) == []
+    assert without_metric(resources) == []
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_every_alarm_watches_a_metric_that_there_is(name: str) -> None:
         ("StoreUnavailable", {"Namespace": "MarketplaceRegistration"}),
     ],
 )
-def test_an_alarm_on_a_metric_that_there_is_not_is_seen(
+def test_an_alarm_on_a_missing_metric_is_detected(
     minimal_template: Template, alarm: str, change: dict[str, Any]
 ) -> None:
     resources = copy.deepcopy(minimal_template.to_json()["Resources"])
@@ -216,4 +216,4 @@ def test_an_alarm_on_a_metric_that_there_is_not_is_seen(
 
     resources[logical_id]["Properties"].update(change)
 
-    assert of_nothing(resources) == [logical_id]
+    assert without_metric(resources) == [logical_id]

@@ -1,4 +1,4 @@
-"""What cannot work is refused where it is written, with what was given and what is allowed."""
+"""An invalid parameter is rejected at synth, with a message that has the value and what is allowed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Template
 from aws_cdk.aws_apigatewayv2 import ThrottleSettings
 
-from constructs_lib import MarketplaceRegistration, MarketplaceSellerRole
+from constructs_lib import MarketplaceSellerRole
 from local.product import LANDING_PAGE, PRODUCT_CODE
+from tests.infrastructure.stacks import register
 
-REFUSED: list[tuple[dict[str, Any], str]] = [
+REJECTED: list[tuple[dict[str, Any], str]] = [
     ({"products": {}}, "products: at least one product code with its landing page is needed, got none"),
     ({"products": {" ": LANDING_PAGE}}, "products: a product code must not be empty, got ' '"),
     (
@@ -57,6 +58,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"products": {"abc": "https://user@/"}},
         "products: landing page for 'abc' must be an https URL, got 'https://user@/'",
     ),
+    ({"runbook_url": "http://wiki.example.com"}, "runbook_url: must be an https URL, got 'http://wiki.example.com'"),
+    (
+        {"runbook_url": "https://wiki.example.com/#top"},
+        "runbook_url: must have no fragment, as each alarm appends its own, got 'https://wiki.example.com/#top'",
+    ),
     ({"support_url": "mailto:"}, "support_url: must be an https or mailto URL, got 'mailto:'"),
     (
         {"claim_ttl": Duration.minutes(Token.as_number({"Ref": "Minutes"}))},
@@ -87,51 +93,46 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
 ]
 
-# Those whose list of what is allowed is too long to stand here.
+# Messages whose list of allowed values is too long to repeat.
 LONG = (
     "marketplace_region: must be one of af-south-1, .*, got 'us-gov-west-1'",
     "alarm_settings: an alarm must be one of ApiServerErrors, .*, got 'Noise'",
     "encryption_key: requires a stack with an explicit env.region, .*; got an environment-agnostic stack",
 )
 
-MESSAGES = (*(message for _, message in REFUSED), *LONG)
+MESSAGES = (*(message for _, message in REJECTED), *LONG)
 
 
-@pytest.mark.parametrize(("parameters", "message"), REFUSED)
-def test_what_cannot_work_is_refused(stack: Stack, parameters: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError) as refusal:  # noqa: PT011 - the message is compared whole
-        MarketplaceRegistration(stack, "Registration", **{"products": {PRODUCT_CODE: LANDING_PAGE}, **parameters})
+@pytest.mark.parametrize(("parameters", "message"), REJECTED)
+def test_an_invalid_parameter_is_rejected(stack: Stack, parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as rejection:  # noqa: PT011 - the message is compared whole
+        register(stack, **parameters)
 
-    assert str(refusal.value) == message
+    assert str(rejection.value) == message
 
 
-def test_a_region_where_marketplace_does_not_answer_is_refused(stack: Stack) -> None:
+def test_a_region_without_marketplace_is_rejected(stack: Stack) -> None:
     with pytest.raises(ValueError, match=f"^{LONG[0]}$"):
-        MarketplaceRegistration(
-            stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE}, marketplace_region="us-gov-west-1"
-        )
+        register(stack, marketplace_region="us-gov-west-1")
 
 
-def test_an_alarm_that_there_is_not_is_refused(stack: Stack) -> None:
+def test_an_unknown_alarm_name_is_rejected(stack: Stack) -> None:
     settings: Any = {"Noise": None}
     with pytest.raises(ValueError, match=f"^{LONG[1]}$"):
-        MarketplaceRegistration(stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE}, alarm_settings=settings)
+        register(stack, alarm_settings=settings)
 
 
-def test_a_key_is_refused_where_the_cdk_could_not_write_it_into_the_table(stack: Stack) -> None:
+def test_a_key_in_an_environment_agnostic_stack_is_rejected(stack: Stack) -> None:
     with pytest.raises(ValueError, match=f"^{LONG[2]}$"):
-        MarketplaceRegistration(
-            stack, "Registration", products={PRODUCT_CODE: LANDING_PAGE}, encryption_key=kms.Key(stack, "Key")
-        )
+        register(stack, encryption_key=kms.Key(stack, "Key"))
 
 
-def test_what_is_known_at_deployment_only_is_let_through(stack: Stack) -> None:
+def test_cdk_tokens_are_accepted(stack: Stack) -> None:
     def later() -> str:
         return Fn.import_value("later")
 
-    MarketplaceRegistration(
+    register(
         stack,
-        "Registration",
         products={PRODUCT_CODE: later()},
         marketplace_region=later(),
         support_url=later(),
@@ -146,27 +147,21 @@ def test_what_is_known_at_deployment_only_is_let_through(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("external_id", ["", "x", "with space", "ünicode", "x" * 1225])
-def test_an_external_id_that_sts_does_not_take_is_refused_on_both_sides(stack: Stack, external_id: str) -> None:
+def test_an_external_id_that_sts_rejects_is_rejected_on_both_sides(stack: Stack, external_id: str) -> None:
     says = f"must be 2 to 1224 characters out of letters, digits and _+=,.@:/-, got {external_id!r}"
     role = iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::444455556666:role/seller")
 
-    with pytest.raises(ValueError) as refusal:  # noqa: PT011 - the message is compared whole
-        MarketplaceRegistration(
-            stack,
-            "Registration",
-            products={PRODUCT_CODE: LANDING_PAGE},
-            seller_role=role,
-            seller_role_external_id=external_id,
-        )
-    assert str(refusal.value) == f"seller_role_external_id: {says}"
+    with pytest.raises(ValueError) as rejection:  # noqa: PT011 - the message is compared whole
+        register(stack, seller_role=role, seller_role_external_id=external_id)
+    assert str(rejection.value) == f"seller_role_external_id: {says}"
 
-    with pytest.raises(ValueError) as refusal:  # noqa: PT011 - the message is compared whole
+    with pytest.raises(ValueError) as rejection:  # noqa: PT011 - the message is compared whole
         MarketplaceSellerRole(stack, "Seller", trusted=iam.AccountPrincipal("111122223333"), external_id=external_id)
-    assert str(refusal.value) == f"external_id: {says}"
+    assert str(rejection.value) == f"external_id: {says}"
 
 
 def products_of_bytes(size: int, construct_id: str = "Registration") -> dict[str, str]:
-    """Return one product that fills the environment to that size, as far as it is known at synthesis."""
+    """Return one product that fills the variables to that size, the tables' names counting at their longest."""
     others = {
         "PRODUCTS": json.dumps({PRODUCT_CODE: LANDING_PAGE}, separators=(",", ":")),
         # Names that CloudFormation makes: stack, logical id and a suffix.
@@ -178,23 +173,23 @@ def products_of_bytes(size: int, construct_id: str = "Registration") -> dict[str
     return {PRODUCT_CODE: LANDING_PAGE + "x" * (size - len(json.dumps(others, separators=(",", ":"))))}
 
 
-def test_what_does_not_fit_a_functions_environment_is_refused(stack: Stack) -> None:
-    MarketplaceRegistration(stack, "Fits", products=products_of_bytes(4096, "Fits"))
+def test_products_that_exceed_lambdas_environment_are_rejected(stack: Stack) -> None:
+    register(stack, "Fits", products=products_of_bytes(4096, "Fits"))
 
-    with pytest.raises(ValueError) as refusal:  # noqa: PT011 - the message is compared whole
-        MarketplaceRegistration(stack, "Registration", products=products_of_bytes(4097))
+    with pytest.raises(ValueError) as rejection:  # noqa: PT011 - the message is compared whole
+        register(stack, products=products_of_bytes(4097))
 
-    assert str(refusal.value) == (
+    assert str(rejection.value) == (
         "products: with the other settings must fit Lambda's 4096 bytes of environment, got 4097 bytes for 1 products"
     )
 
 
-def test_the_other_settings_count_and_what_is_known_at_deployment_only_does_not(stack: Stack) -> None:
+def test_other_settings_count_toward_the_environment_and_cdk_tokens_do_not(stack: Stack) -> None:
     products = products_of_bytes(4080)
     link = "https://example.com/login"
 
     with pytest.raises(ValueError, match=r"got 4120 bytes for 1 products$"):
-        MarketplaceRegistration(stack, "Registration", products=products, login_url=link)
+        register(stack, products=products, login_url=link)
 
     many = {f"{PRODUCT_CODE}{number}": Fn.import_value(f"{number}" * 200) for number in range(40)}
-    MarketplaceRegistration(stack, "Tokens", products=many)
+    register(stack, "Tokens", products=many)

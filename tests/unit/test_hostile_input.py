@@ -1,4 +1,4 @@
-"""Whatever is sent: a clear answer, nothing reflected as it came, and no AWS call for what is known to be bad."""
+"""Any input gets a clear response, is never reflected as it came, and causes no AWS call if it is known to be bad."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ bodies = st.binary(max_size=MAX_BODY_BYTES + 100) | json_values.map(lambda value
 routes = st.sampled_from(["POST /register", "POST /claim"])
 
 
-class Answers(dict[str, Any]):
+class Responses(dict[str, Any]):
     def __missing__(self, token: str) -> TokenInvalidError:
         return TokenInvalidError("InvalidTokenException")
 
 
 def build() -> tuple[Handler, FakeMarketplace, FakeStore]:
     customer = {"CustomerAWSAccountId": ACCOUNT, "ProductCode": PRODUCT_CODE}
-    marketplace = FakeMarketplace(Answers({"good": customer}))
+    marketplace = FakeMarketplace(Responses({"good": customer}))
     store = FakeStore()
     registrar = Registrar(
         marketplace=marketplace, store=store, products={PRODUCT_CODE: LANDING_PAGE}, claim_ttl=timedelta(minutes=10)
@@ -54,7 +54,7 @@ def build() -> tuple[Handler, FakeMarketplace, FakeStore]:
 
 
 @given(route=routes, body=bodies | text, content_type=content_types, accept=text)
-def test_any_body_gets_a_clear_answer(route: str, body: bytes | str, content_type: str, accept: str) -> None:
+def test_any_body_gets_a_clear_response(route: str, body: bytes | str, content_type: str, accept: str) -> None:
     handler, marketplace, store = build()
 
     response = handler(http_event(route, headers={"content-type": content_type, "accept": accept}, body=body), None)
@@ -65,7 +65,7 @@ def test_any_body_gets_a_clear_answer(route: str, body: bytes | str, content_typ
 
 
 @given(body=text)
-def test_a_body_that_says_to_be_base64_and_is_not_is_unreadable(body: str) -> None:
+def test_a_body_that_claims_to_be_base64_and_is_not_is_rejected(body: str) -> None:
     handler, _, _ = build()
     event = http_event("POST /register", headers={"content-type": FORM}, body=body)
 
@@ -103,7 +103,7 @@ def test_plus_slash_equals_and_percent_survive_one_decode() -> None:
 
 
 @given(control=st.characters(categories=["Cc", "Cs"]), as_json=st.booleans())
-def test_control_characters_and_half_characters_are_not_redeemed(control: str, *, as_json: bool) -> None:
+def test_tokens_with_control_characters_or_surrogates_are_not_redeemed(control: str, *, as_json: bool) -> None:
     handler, marketplace, _ = build()
     token = f"good{control}"
     body = json.dumps({TOKEN_FIELD: token}) if as_json else f"{TOKEN_FIELD}={quote(token, errors='surrogatepass')}"
@@ -115,7 +115,7 @@ def test_control_characters_and_half_characters_are_not_redeemed(control: str, *
     assert marketplace.redeemed == []
 
 
-def test_a_token_given_twice_is_refused_in_form_and_json() -> None:
+def test_a_repeated_token_is_rejected_in_form_and_json() -> None:
     handler, marketplace, _ = build()
 
     for content_type, body in {
@@ -128,7 +128,7 @@ def test_a_token_given_twice_is_refused_in_form_and_json() -> None:
     assert marketplace.redeemed == []
 
 
-def test_other_fields_even_those_named_as_our_attributes_are_not_stored() -> None:
+def test_other_fields_are_not_stored_even_if_named_like_our_attributes() -> None:
     handler, _, store = build()
     extra = {
         "CustomerAWSAccountId": "999999999999",
@@ -150,7 +150,7 @@ def test_other_fields_even_those_named_as_our_attributes_are_not_stored() -> Non
 
 
 @given(key=st.text(min_size=1, max_size=100), code=text)
-def test_any_idempotency_key_and_code_get_an_answer(key: str, code: str) -> None:
+def test_any_idempotency_key_and_code_get_a_response(key: str, code: str) -> None:
     handler, _, _ = build()
     body = json.dumps({"registration_code": code})
 
@@ -176,7 +176,7 @@ def test_a_claim_can_be_made_with_any_idempotency_key() -> None:
     accept=text
     | st.lists(st.sampled_from(["text/html", "*/*", "application/json", ";q=", "q=nan", ",", "0.5", ";"])).map("".join)
 )
-def test_any_accept_header_is_understood_somehow(accept: str) -> None:
+def test_any_accept_header_can_be_read(accept: str) -> None:
     assert prefers_json(http_event("POST /register", headers={"accept": accept})) in {True, False}
 
 
@@ -191,7 +191,7 @@ class Elements(HTMLParser):
         self.attributes.update(name for name, _ in attrs)
 
 
-def test_script_in_every_place_stays_text() -> None:
+def test_a_script_stays_text_wherever_it_is_put() -> None:
     page = Pages(support_url=f"https://a.example/{SCRIPT}", login_url=f"mailto:{SCRIPT}").page(
         Text(happened=SCRIPT, to_do=SCRIPT), reference=SCRIPT
     )
@@ -216,7 +216,7 @@ def test_script_in_every_place_stays_text() -> None:
     assert elements.attributes == {"lang", "charset", "name", "content", "href"}
 
 
-def test_nothing_that_was_sent_is_in_a_page() -> None:
+def test_no_input_is_reflected_in_a_page() -> None:
     handler, _, _ = build()
     headers = {**BROWSER, "content-type": FORM, "user-agent": SCRIPT, "referer": SCRIPT, "cookie": SCRIPT}
     event = http_event("POST /register", headers=headers, body=urlencode({TOKEN_FIELD: SCRIPT, SCRIPT: SCRIPT}))

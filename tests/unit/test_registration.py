@@ -27,8 +27,8 @@ LICENSED: Customer = {
     "AgreementId": "agmt-1",
 }
 LEGACY: Customer = {"CustomerAWSAccountId": ACCOUNT, "ProductCode": PRODUCT_CODE, "CustomerIdentifier": "ifAPi5AcF3"}
-STRANGER: Customer = {"CustomerAWSAccountId": ACCOUNT, "ProductCode": "somebody-elses"}
-ANSWERS: dict[str, Customer | RegistrationError] = {
+STRANGER: Customer = {"CustomerAWSAccountId": ACCOUNT, "ProductCode": "another-sellers"}
+RESPONSES: dict[str, Customer | RegistrationError] = {
     "licensed": LICENSED,
     "second-license": {**LICENSED, "LicenseArn": "arn:aws:license-manager::444455556666:license:l-2"},
     "legacy": LEGACY,
@@ -58,7 +58,7 @@ def store() -> FakeStore:
 
 @pytest.fixture
 def marketplace() -> FakeMarketplace:
-    return FakeMarketplace(ANSWERS)
+    return FakeMarketplace(RESPONSES)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def register(registrar: Registrar, token: str, *, offer_type: str | None = None,
     return code
 
 
-def test_a_buyer_is_recorded_and_sent_on_with_a_code(registrar: Registrar, store: FakeStore) -> None:
+def test_a_buyer_is_recorded_and_redirected_with_a_code(registrar: Registrar, store: FakeStore) -> None:
     location = registrar.register("licensed", offer_type=None, line=new_line())
 
     code = location.removeprefix(f"{LANDING_PAGE}?registration_code=")
@@ -106,7 +106,7 @@ def test_a_buyer_is_recorded_and_sent_on_with_a_code(registrar: Registrar, store
 )
 def test_the_code_is_added_to_the_landing_pages_own_query(landing_page: str, expected: str) -> None:
     registrar = Registrar(
-        marketplace=FakeMarketplace(ANSWERS),
+        marketplace=FakeMarketplace(RESPONSES),
         store=FakeStore(),
         products={PRODUCT_CODE: landing_page},
         claim_ttl=timedelta(minutes=10),
@@ -125,7 +125,7 @@ def test_codes_differ_and_have_256_bits(registrar: Registrar) -> None:
     assert all(len(code) * 6 >= 256 for code in codes)
 
 
-def test_a_repeat_keeps_the_time_of_the_first_registration(
+def test_registering_again_keeps_the_time_of_the_first_registration(
     registrar: Registrar, store: FakeStore, clock: Clock
 ) -> None:
     first, again = new_line(), new_line()
@@ -165,7 +165,7 @@ def test_a_blank_token_is_not_redeemed(registrar: Registrar, marketplace: FakeMa
     assert marketplace.redeemed == []
 
 
-def test_another_sellers_product_is_refused_and_its_buyer_logged_but_not_stored(
+def test_another_sellers_product_is_rejected_and_its_buyer_logged_but_not_stored(
     registrar: Registrar, store: FakeStore
 ) -> None:
     line = new_line()
@@ -190,7 +190,7 @@ def test_a_token_that_cannot_be_redeemed_stores_nothing(registrar: Registrar, st
 
 
 @pytest.mark.parametrize("call", ["write_claim", "write_registration"])
-def test_without_both_writes_there_is_no_answer_and_the_buyer_can_come_again(
+def test_a_registration_fails_unless_both_writes_succeed_and_the_buyer_can_register_again(
     registrar: Registrar, store: FakeStore, call: str
 ) -> None:
     store.fail_at = call
@@ -203,7 +203,7 @@ def test_without_both_writes_there_is_no_answer_and_the_buyer_can_come_again(
     assert registrar.claim(code, idempotency_key=None, line=new_line())["CustomerAWSAccountId"] == ACCOUNT
 
 
-def test_a_code_is_exchanged_once(registrar: Registrar) -> None:
+def test_a_code_can_be_claimed_once(registrar: Registrar) -> None:
     code = register(registrar, "licensed", offer_type="free-trial")
     line = new_line()
 
@@ -215,7 +215,7 @@ def test_a_code_is_exchanged_once(registrar: Registrar) -> None:
         registrar.claim(code, idempotency_key=None, line=new_line())
 
 
-def test_the_same_idempotency_key_is_the_same_taker(registrar: Registrar) -> None:
+def test_calls_with_the_same_idempotency_key_are_one_claimant(registrar: Registrar) -> None:
     code = register(registrar, "licensed")
 
     first = registrar.claim(code, idempotency_key="signup-1", line=new_line())
@@ -239,7 +239,7 @@ def test_a_code_survives_a_claim_that_failed(registrar: Registrar, store: FakeSt
     assert registrar.claim(code, idempotency_key=None, line=new_line())["AgreementId"] == "agmt-1"
 
 
-def test_an_expired_code_is_refused_although_it_is_still_stored(
+def test_an_expired_code_is_rejected_although_it_is_still_stored(
     registrar: Registrar, store: FakeStore, clock: Clock
 ) -> None:
     code = register(registrar, "licensed")
@@ -252,7 +252,7 @@ def test_an_expired_code_is_refused_although_it_is_still_stored(
 
 
 @pytest.mark.parametrize("code", ["", "short", "x" * 42, "x" * 44, "x" * 42 + "!", "x" * 42 + "\n", "é" * 43])
-def test_what_cannot_be_a_code_is_refused_without_a_look_at_the_store(
+def test_a_malformed_code_is_rejected_without_reading_the_store(
     registrar: Registrar, store: FakeStore, code: str
 ) -> None:
     store.fail_at = "read_claim"

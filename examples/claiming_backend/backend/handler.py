@@ -1,7 +1,7 @@
-"""The product's backend: exchanges the code that came to the landing page for the registration.
+"""The product's backend: claims the registration with the code that came to the landing page.
 
-The landing page sends it here in the body of a POST, ``{"registration_code": "…"}``, through a function URL or an HTTP
-API. It needs the standard library and the runtime's botocore only.
+The landing page sends the registration code in the body of a POST, ``{"registration_code": "…"}``, through a function
+URL or an HTTP API. The backend needs only the standard library and the runtime's botocore.
 """
 
 from __future__ import annotations
@@ -22,39 +22,39 @@ from botocore.credentials import Credentials
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TRIES = 2
+_ATTEMPTS = 2
 _TIMEOUT_SECONDS = 10
 
 
 class ClaimRejectedError(Exception):
-    """The code is unknown, used or expired: the buyer starts again on AWS Marketplace."""
+    """The registration code is unknown, used or expired: the buyer must start again from AWS Marketplace."""
 
 
 class ClaimUnavailableError(Exception):
-    """The claim URL did not answer; the code is good for the rest of its minutes."""
+    """The claim URL did not respond; the registration code stays valid until it expires."""
 
 
 def claim(claim_url: str, registration_code: str, *, credentials: Credentials, region: str) -> dict[str, str]:
-    """Exchange a code for the registration, once.
+    """Claim the registration, once.
 
     Args:
         claim_url: the construct's ``claim_url``.
         registration_code: as the landing page received it; never log it.
-        credentials: of whom ``grant_claim`` was given.
+        credentials: of a principal that ``grant_claim`` was called with.
         region: the API's.
 
     Returns:
-        The registration: ``CustomerAWSAccountId``, ``ProductCode``, and what else Marketplace told.
+        The registration: ``CustomerAWSAccountId``, ``ProductCode``, and the other members that Marketplace returned.
 
     Raises:
-        ClaimRejectedError: the code is unknown, used or expired.
-        ClaimUnavailableError: no answer in time, or one that another try may mend.
-        HTTPError: any other refusal, such as 403 without ``grant_claim``.
+        ClaimRejectedError: the registration code is unknown, used or expired.
+        ClaimUnavailableError: no response in time, or a temporary error.
+        HTTPError: any other error, such as 403 without ``grant_claim``.
     """
-    # The same for each try: where an answer was lost on its way, the next try gets it again; nobody else does.
+    # The same for each attempt: if a response is lost, the retry gets it again, and no other claimant does.
     idempotency_key = str(uuid.uuid4())
     body = json.dumps({"registration_code": registration_code}).encode()
-    for _ in range(_TRIES):
+    for _ in range(_ATTEMPTS):
         signed = AWSRequest(
             "POST",
             claim_url,
@@ -73,12 +73,12 @@ def claim(claim_url: str, registration_code: str, *, credentials: Credentials, r
                 raise ClaimRejectedError from None
             if error.code < HTTPStatus.INTERNAL_SERVER_ERROR and error.code != HTTPStatus.TOO_MANY_REQUESTS:
                 raise
-        except (OSError, HTTPException):  # no connection, no answer in time, or one that was cut off
+        except (OSError, HTTPException):  # no connection, no response in time, or a truncated one
             continue
     raise ClaimUnavailableError
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, object]:  # noqa: ARG001 - Lambda gives both
+def handler(event: Mapping[str, Any], context: object) -> dict[str, object]:  # noqa: ARG001 - Lambda passes both
     """Sign a buyer up.
 
     Args:
@@ -92,14 +92,17 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, object]:  # 
     try:
         registration = claim(os.environ["CLAIM_URL"], code, credentials=credentials, region=os.environ["AWS_REGION"])
     except ClaimRejectedError:
-        return _answer(HTTPStatus.NOT_FOUND, "Go back to AWS Marketplace and press “Set up your account” again.")
+        return _response(HTTPStatus.NOT_FOUND, "Go back to AWS Marketplace and press “Set up your account” again.")
     except ClaimUnavailableError:
-        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "Please try again in a few seconds.")
-    # Here the product makes the buyer's account, for this license. The browser need not know more.
-    return _answer(HTTPStatus.OK, f"Welcome, AWS account {registration['CustomerAWSAccountId']}.")
+        return _response(HTTPStatus.SERVICE_UNAVAILABLE, "Please try again in a few seconds.")
+    # Here the product makes the buyer's account, for this license, and without access before the License Updated event.
+    account = registration["CustomerAWSAccountId"]
+    return _response(
+        HTTPStatus.OK, f"Welcome, AWS account {account}. AWS Marketplace will soon confirm your subscription."
+    )
 
 
-def _answer(status: HTTPStatus, message: str) -> dict[str, object]:
+def _response(status: HTTPStatus, message: str) -> dict[str, object]:
     return {
         "statusCode": status.value,
         "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"},

@@ -1,4 +1,4 @@
-"""Tells a topic of new buyers; the event source's filter lets nothing else through."""
+"""Tells a topic of new registrations; the event source's filter lets nothing else through."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ if TYPE_CHECKING:
 
 
 def react(records: Iterable[Mapping[str, Any]], *, publish: Callable[[str], object]) -> None:
-    """Say each new buyer.
+    """Report each new registration. It is no reason to grant access: License Updated is, an event of EventBridge.
 
-    A stream delivers at least once: after a failure the records before it come again.
+    A stream delivers at least once: after a failure, the records before it are delivered again.
 
     Args:
         records: of the table's stream.
-        publish: takes a message.
+        publish: sends a message.
     """
     for record in records:
         buyer = record["dynamodb"]["NewImage"]
-        publish(f"AWS account {buyer['CustomerAWSAccountId']['S']} registered for {buyer['ProductCode']['S']}")
+        account, product = buyer["CustomerAWSAccountId"]["S"], buyer["ProductCode"]["S"]
+        publish(
+            f"AWS account {account} registered for {product}. Do not grant access before its License Updated event."
+        )
 
 
 def handler(event: Mapping[str, Any], context: object) -> None:  # noqa: ARG001 - Lambda gives both
-    """Say each new buyer to the topic.
+    """Report each new registration to the topic.
 
     Args:
         event: records of the table's stream.
         context: Lambda's.
     """
-    # A failure is raised: Lambda then tries again, and in the end writes to the queue of what failed.
+    # An error is raised: Lambda retries, and finally sends the record's position to the queue for failed records.
     topic = boto3.resource("sns").Topic(os.environ["TOPIC_ARN"])
     react(event["Records"], publish=lambda message: topic.publish(Message=message))

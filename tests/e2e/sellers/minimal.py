@@ -1,4 +1,4 @@
-"""The app of a seller who sets nothing but the product."""
+"""The app of a seller who sets only the product."""
 
 from aws_cdk import App, CfnOutput, Stack
 

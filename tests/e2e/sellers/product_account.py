@@ -1,4 +1,4 @@
-"""The app of a seller whose product runs in another account than the one that published it, with a dashboard."""
+"""The app of a seller whose product runs outside the publishing account, with a dashboard."""
 
 from aws_cdk import App, Stack
 from aws_cdk import aws_iam as iam

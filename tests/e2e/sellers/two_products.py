@@ -1,4 +1,4 @@
-"""The app of a seller of two products, with a custom domain, an own key and somebody who is woken."""
+"""The app of a seller of two products, with a custom domain, a KMS key and a topic for alarms."""
 
 from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_apigatewayv2 as apigwv2

@@ -1,4 +1,4 @@
-"""What the benchmarks say: figures, some with a goal, as one table and as JSON."""
+"""Measurements, some with a goal, as one table and as JSON."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _SIGNIFICANT_DIGITS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figure:
+class Measurement:
     """One row of the table.
 
     Attributes:
         name: what was measured, and on what.
-        value: the median, where there are several measurements.
+        value: the median, if there are several samples.
         unit: of the value, empty for a ratio or a count.
-        low: first quartile of the measurements, None where there is one.
-        high: third quartile of the measurements, None where there is one.
-        at_most: the goal, None where there is none.
+        low: first quartile of the samples, None for a single one.
+        high: third quartile of the samples, None for a single one.
+        at_most: the goal, None without one.
     """
 
     name: str
@@ -35,23 +35,25 @@ class Figure:
     at_most: float | None = None
 
     @classmethod
-    def of(cls, name: str, measured: Sequence[float], unit: str = "", *, at_most: float | None = None) -> Self:
-        """Return the median of two or more measurements, with their quartiles."""
-        low, value, high = statistics.quantiles(measured, n=4, method="inclusive")
+    def of(cls, name: str, samples: Sequence[float], unit: str = "", *, at_most: float | None = None) -> Self:
+        """Return the median of the samples, with their quartiles if there are several."""
+        if len(samples) == 1:
+            return cls(name=name, value=samples[0], unit=unit, at_most=at_most)
+        low, value, high = statistics.quantiles(samples, n=4, method="inclusive")
         return cls(name=name, value=value, unit=unit, low=low, high=high, at_most=at_most)
 
     @property
     def missed(self) -> bool:
-        """Whether there is a goal and the value is beyond it."""
+        """Whether there is a goal that the value exceeds."""
         return self.at_most is not None and self.value > self.at_most
 
 
-def table(sections: Mapping[str, Iterable[Figure]]) -> str:
-    """Return the figures by section as one table of Markdown."""
+def table(sections: Mapping[str, Iterable[Measurement]]) -> str:
+    """Return the measurements by section as one table in Markdown."""
     rows: list[_Row] = [("", "Measured", "Middle half", "Goal", "")]
-    for section, figures in sections.items():
+    for section, measurements in sections.items():
         rows.append((f"**{section}**", "", "", "", ""))
-        rows.extend(_row(figure) for figure in figures)
+        rows.extend(_row(measurement) for measurement in measurements)
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     rows.insert(1, tuple("-" * width for width in widths))
     return "".join(
@@ -59,14 +61,14 @@ def table(sections: Mapping[str, Iterable[Figure]]) -> str:
     )
 
 
-def _row(figure: Figure) -> _Row:
+def _row(measurement: Measurement) -> _Row:
     spread = goal = verdict = ""
-    if figure.low is not None and figure.high is not None:
-        spread = f"{_number(figure.low)} to {_number(figure.high)}"
-    if figure.at_most is not None:
-        goal = f"≤ {_with_unit(figure.at_most, figure.unit)}"
-        verdict = "missed" if figure.missed else "met"
-    return figure.name, _with_unit(figure.value, figure.unit), spread, goal, verdict
+    if measurement.low is not None and measurement.high is not None:
+        spread = f"{_number(measurement.low)} to {_number(measurement.high)}"
+    if measurement.at_most is not None:
+        goal = f"≤ {_with_unit(measurement.at_most, measurement.unit)}"
+        verdict = "missed" if measurement.missed else "met"
+    return measurement.name, _with_unit(measurement.value, measurement.unit), spread, goal, verdict
 
 
 def _with_unit(value: float, unit: str) -> str:

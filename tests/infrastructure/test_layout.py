@@ -1,0 +1,55 @@
+"""A name that is not exported is visibly private: it lives below a path component that begins with an underscore."""
+
+from __future__ import annotations
+
+import symtable
+from pathlib import Path
+
+import pytest
+
+import constructs_lib
+from constructs_lib import testing
+
+ROOT = Path(constructs_lib.__file__).parent
+EXPORTED = {*constructs_lib.__all__, *testing.__all__}
+PUBLIC_MODULES = [
+    path
+    for path in sorted(ROOT.rglob("*.py"))
+    if not any(part.startswith("_") and part != "__init__.py" for part in path.relative_to(ROOT).parts)
+]
+
+
+def public_names(source: str) -> set[str]:
+    """Return the names without a leading underscore that a module defines, imports excluded."""
+    symbols = symtable.symtable(source, "<module>", "exec").get_symbols()
+    names = {symbol.get_name() for symbol in symbols if symbol.is_assigned() and not symbol.is_imported()}
+    return {name for name in names if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "shown = 1",
+        "shown: int = 1",
+        "_hidden, shown = 1, 2",
+        "def shown(): hidden = 1",
+        "async def shown(): pass",
+        "class shown: hidden = 1",
+        "if __name__:\n    shown = 1",
+        "from shown import hidden\nimport hidden_too\nshown = hidden",
+    ],
+)
+def test_every_kind_of_definition_is_found(source: str) -> None:
+    assert public_names(source) == {"shown"}
+
+
+@pytest.mark.parametrize("path", PUBLIC_MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_public_module_defines_exported_names_only(path: Path) -> None:
+    assert public_names(path.read_text(encoding="utf-8")) <= EXPORTED
+
+
+def test_every_exported_name_lives_in_a_public_module() -> None:
+    defined = [name for path in PUBLIC_MODULES for name in public_names(path.read_text(encoding="utf-8"))]
+
+    # Exactly once each.
+    assert sorted(defined) == sorted(EXPORTED)

@@ -1,0 +1,350 @@
+"""The runbook's shell works when it is pasted, and its list of reasons is complete.
+
+It is executed in bash, with an ``aws`` of the test's own; what an interactive zsh does not take is excluded by rules.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import botocore.exceptions
+import pytest
+from botocore.retries import standard
+from botocore.session import Session
+
+from docs import cost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aws_cdk.assertions import Template
+
+ROOT = Path(cost.__file__).resolve().parent.parent
+PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+SHELL = blocks(RUNBOOK, "sh")
+FUNCTIONS = SHELL[0]
+NAMES = set(re.findall(r"\b([A-Z_]+)=''", FUNCTIONS))
+
+# Responds as the CLI does, from a file with the stack and the statuses of a query; notes every command.
+AWS = f"""#!{sys.executable}
+import json, re, sys
+from pathlib import Path
+
+here = Path(__file__).parent
+state = json.loads((here / "state.json").read_text())
+options = dict(zip(sys.argv[3::2], sys.argv[4::2]))
+with (here / "calls").open("a") as calls:
+    calls.write(json.dumps([sys.argv[2], options]) + "\\n")
+match sys.argv[2]:
+    case "list-stack-resources":
+        if options["--stack-name"] != state["stack"]:
+            sys.exit("Stack does not exist")
+        kind, prefix = re.findall(r"'([^']+)'", options["--query"])
+        print(json.dumps([i + "-name" for i, k in state["resources"].items() if k == kind and i.startswith(prefix)]))
+    case "get-api":
+        print(json.dumps({{"ApiEndpoint": "https://api.example.com", "DisableExecuteApiEndpoint": state["domain"]}}))
+    case "start-query":
+        print("query-id")
+    case "get-query-results":
+        print(json.dumps({{"status": state["statuses"].pop(0), "results": state["results"]}}))
+        (here / "state.json").write_text(json.dumps(state))
+"""
+
+
+class Shell:
+    """Runs the runbook's functions, and lines after them, with a stand-in for the AWS CLI on the path."""
+
+    def __init__(self, folder: Path, resources: dict[str, str]) -> None:
+        self._folder = folder
+        self.state: dict[str, Any] = {
+            "stack": "Seller",
+            "resources": resources,
+            "domain": False,
+            "statuses": ["Complete"],
+            "results": [],
+        }
+        (folder / "aws").write_text(AWS, encoding="utf-8")
+        (folder / "aws").chmod(0o755)
+        # A query that is not complete is asked for again without the pause.
+        (folder / "sleep").write_text("#!/bin/sh\n", encoding="utf-8")
+        (folder / "sleep").chmod(0o755)
+
+    def __call__(self, lines: str) -> subprocess.CompletedProcess[str]:
+        (self._folder / "state.json").write_text(json.dumps(self.state), encoding="utf-8")
+        (self._folder / "calls").write_text("", encoding="utf-8")
+        return subprocess.run(
+            ["bash", "--norc", "-c", f"{FUNCTIONS}\n{lines}"],
+            env={"PATH": f"{self._folder}{os.pathsep}{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def calls(self, operation: str) -> list[dict[str, str]]:
+        lines = (self._folder / "calls").read_text(encoding="utf-8").splitlines()
+        return [options for name, options in map(json.loads, lines) if name == operation]
+
+
+@pytest.fixture
+def shell(tmp_path: Path, minimal_template: Template) -> Shell:
+    resources = minimal_template.to_json()["Resources"]
+    return Shell(tmp_path, {name: resource["Type"] for name, resource in resources.items()})
+
+
+# --- Rules for every page: an interactive zsh takes a comment for a command, and its apostrophe for an open quote.
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_blocks_of_shell_can_be_pasted_into_zsh(path: Path) -> None:
+    for block in blocks(path.read_text(encoding="utf-8"), "sh"):
+        assert not re.search(r"(^|\s)#", block), "a comment"
+        assert "!" not in block, "the history of commands"
+        assert not re.search(r"\$'|<<<|\bdeclare\b|\bshopt\b|\bread -[apt]|\$\{!|\$\{\w+\[", block), "a bashism"
+        assert not re.search(r"\b(local |typeset )?(status|path|options|commands)=", block), "zsh's own variable"
+
+
+def test_queries_can_be_pasted_between_single_quotes() -> None:
+    assert blocks(RUNBOOK, "logs")
+    for query in blocks(RUNBOOK, "logs"):
+        assert "'" not in query
+
+
+def test_commands_stop_at_a_name_that_was_not_found() -> None:
+    assert {"RESOLVER", "RESOLVER_LOG", "ACCESS_LOG", "ROLE", "REGISTRATIONS", "CLAIMS", "API", "URL"} == NAMES
+    for block in SHELL[1:]:
+        assert not re.search(rf"\$({'|'.join(NAMES)}|TABLE)\b", block), block
+
+
+def test_a_stack_has_one_name_on_every_page() -> None:
+    for path in PAGES:
+        for block in blocks(path.read_text(encoding="utf-8"), "sh"):
+            assert "STACK_NAME" not in block, path.name
+
+
+# --- The functions.
+
+
+def test_look_up_finds_every_name(shell: Shell) -> None:
+    done = shell("look_up Seller && echo " + " ".join(f'"{name}=${name}"' for name in sorted(NAMES)))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    found = dict(pair.split("=", 1) for pair in done.stdout.split())
+    assert found.pop("URL") == "https://api.example.com"
+    assert found.keys() == NAMES - {"URL"}
+    assert all(name.startswith("Registration") and name.endswith("-name") for name in found.values())
+
+
+def test_look_up_says_what_it_did_not_find_and_leaves_nothing_of_another_stack(shell: Shell) -> None:
+    done = shell('look_up Seller; look_up Other; echo "code=$? role=[$ROLE] url=[$URL]"')
+
+    assert done.stdout == "code=1 role=[] url=[]\n"
+    assert "no AWS::Lambda::Function" in done.stderr
+    assert "in stack Other" in done.stderr
+
+
+def test_look_up_takes_the_construct_id(shell: Shell) -> None:
+    done = shell("look_up Seller ShopRegistration")
+
+    assert done.returncode == 1
+    assert "begins with ShopRegistrationResolverFunction" in done.stderr
+
+
+def test_look_up_without_a_stack_says_how_to_use_it(shell: Shell) -> None:
+    done = shell("look_up")
+
+    assert (done.returncode, done.stderr) == (1, "usage: look_up STACK [ID]\n")
+
+
+def test_look_up_asks_for_the_url_of_a_custom_domain(shell: Shell) -> None:
+    shell.state["domain"] = True
+
+    done = shell('look_up Seller; echo "[$URL][$RESOLVER]"')
+
+    assert "URL=https://your.domain" in done.stderr
+    assert done.stdout.startswith("[][Registration")
+
+
+def test_look_up_asks_for_the_name_of_a_table_of_ones_own(shell: Shell) -> None:
+    shell.state["resources"] = {
+        name: kind for name, kind in shell.state["resources"].items() if "StoreRegistrations" not in name
+    }
+
+    done = shell('look_up Seller; echo "[$REGISTRATIONS][$URL]"')
+
+    assert "REGISTRATIONS=its-name" in done.stderr
+    assert done.stdout == "[][https://api.example.com]\n"
+
+
+def test_a_query_waits_until_it_is_complete(shell: Shell) -> None:
+    shell.state["statuses"] = ["Scheduled", "Running", "Running", "Complete"]
+    shell.state["results"] = [
+        [{"field": "outcome", "value": "claimed"}, {"field": "@ptr", "value": "x"}],
+        [{"field": "outcome", "value": "quoted \\n"}],
+    ]
+
+    done = shell('look_up Seller; query "$RESOLVER_LOG" "filter x"')
+
+    assert done.returncode == 0
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"outcome": "claimed"},
+        {"outcome": "quoted \\n"},
+    ]
+    assert done.stderr == "2 rows\n"
+    assert len(shell.calls("get-query-results")) == 4
+    (started,) = shell.calls("start-query")
+    assert started["--query-string"] == "filter x"
+    assert started["--log-group-name"].startswith("RegistrationResolverLog")
+
+
+@pytest.mark.parametrize(("argument", "hours"), [("", 24), ("1", 1), ("168", 168)])
+def test_a_query_takes_the_hours(shell: Shell, argument: str, hours: int) -> None:
+    shell(f"query some-log 'filter x' {argument}")
+
+    (started,) = shell.calls("start-query")
+    assert int(started["--end-time"]) - int(started["--start-time"]) in {hours * 3600, hours * 3600 + 1}
+    assert abs(int(started["--end-time"]) - time.time()) < 60
+
+
+@pytest.mark.parametrize("status", ["Failed", "Timeout", "Unknown"])
+def test_a_query_that_failed_is_not_an_empty_result(shell: Shell, status: str) -> None:
+    shell.state["statuses"] = ["Running", status]
+
+    done = shell("query some-log 'filter x'")
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert status in done.stderr
+
+
+@pytest.mark.parametrize("line", ['query "" "filter x"', 'log_line "" "{}"', "log_line some-log", "query some-log"])
+def test_an_empty_argument_is_complained_of(shell: Shell, line: str) -> None:
+    done = shell(line)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("usage: ")
+    assert not shell.calls("start-query") + shell.calls("put-log-events")
+
+
+def test_fire_sets_one_alarm(shell: Shell) -> None:
+    done = shell("look_up Seller; fire StoreUnavailable")
+
+    assert done.returncode == 0
+    (fired,) = shell.calls("set-alarm-state")
+    assert fired["--alarm-name"].startswith("RegistrationAlarmsStoreUnavailable")
+
+
+@pytest.mark.parametrize(("name", "message"), [("", "more than one"), ("Nope", "no AWS::CloudWatch::Alarm")])
+def test_fire_says_which_alarm_it_did_not_find(shell: Shell, name: str, message: str) -> None:
+    done = shell(f'look_up Seller; fire "{name}"')
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(message)
+    assert not shell.calls("set-alarm-state")
+
+
+def test_a_log_line_is_an_event_of_now(shell: Shell) -> None:
+    done = shell("""log_line some-log '{"outcome":"x"}'""")
+
+    assert done.returncode == 0
+    (written,) = shell.calls("put-log-events")
+    (event,) = json.loads(written["--log-events"])
+    assert event["message"] == '{"outcome":"x"}'
+    assert abs(event["timestamp"] / 1000 - time.time()) < 60
+
+
+@pytest.mark.parametrize("block", [block for block in SHELL[2:] if "${" in block])
+def test_a_test_of_an_alarm_does_nothing_without_names(shell: Shell, block: str) -> None:
+    first = next(line for line in block.splitlines() if "${" in line)
+    name = re.findall(r"\$\{(\w+):\?\}", first)[0]
+
+    done = shell(block)
+
+    assert f"{name}: parameter null or not set" in done.stderr
+    assert not (shell.calls("put-role-policy") + shell.calls("update-table") + shell.calls("invoke"))
+
+
+# --- Reasons.
+
+CALLS = {
+    "meteringmarketplace": ["ResolveCustomer"],
+    "sts": ["AssumeRole"],
+    "dynamodb": ["PutItem", "UpdateItem", "GetItem"],
+}
+# Every AWS service may return these, whether its model has them or not.
+COMMON = {"AccessDeniedException", "ValidationException", "UnrecognizedClientException", "InternalFailure"}
+
+
+def modeled() -> Iterator[str]:
+    session = Session()
+    for service, operations in CALLS.items():
+        model = session.get_service_model(service)
+        for operation in operations:
+            for shape in model.operation_model(operation).error_shapes:
+                yield shape.metadata.get("error", {}).get("code", shape.name)
+
+
+def network_errors() -> Iterator[str]:
+    def below(error: type[Exception]) -> Iterator[type[Exception]]:
+        yield error
+        for subclass in error.__subclasses__():
+            if subclass.__module__ == "botocore.exceptions":
+                yield from below(subclass)
+
+    for error in (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError):
+        yield from (kind.__name__ for kind in below(error))
+
+
+def retried() -> set[str]:
+    throttling: list[str] = vars(standard.ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"]
+    transient: list[str] = vars(standard.TransientRetryableChecker)["_TRANSIENT_ERROR_CODES"]
+    return {*throttling, *transient}
+
+
+def own() -> Iterator[str]:
+    """Yield the reasons that the function's sources name themselves."""
+    for path in sorted((ROOT / "lambda_src").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str(reason))]) if name in RAISED:
+                    yield reason
+
+
+RAISED = {
+    "CallFailedError",
+    "MarketplaceDeniedError",
+    "MarketplaceThrottledError",
+    "MarketplaceUnavailableError",
+    "StoreUnavailableError",
+}
+
+
+@pytest.mark.parametrize("reasons", [modeled, network_errors, retried, own, lambda: COMMON])
+def test_the_runbook_lists_every_reason(reasons: Callable[[], Any]) -> None:
+    (table,) = re.findall(r"^## Reasons\n(.+?)^## ", RUNBOOK, re.MULTILINE | re.DOTALL)
+    listed = {
+        name
+        for row in table.splitlines()
+        if row.startswith("| `")
+        for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+
+    expected = set(reasons())
+
+    assert expected
+    assert expected - listed == set()
