@@ -51,7 +51,7 @@ format: $(INSTALLED) ## rewrite the sources as check wants them
 	ruff format
 
 test: $(INSTALLED) browser ## every test, from unit tests to a real deployment on the local AWS, and coverage
-	pytest $(BOTH_CORES) --cov tests/unit tests/functional tests/infrastructure
+	pytest --cov $(BOTH_CORES) tests/unit tests/functional tests/infrastructure
 	$(MAKE) --no-print-directory old-sdk
 	pytest $(BOTH_CORES) --dist loadfile tests/e2e benchmarks/tests
 

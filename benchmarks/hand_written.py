@@ -35,6 +35,7 @@ _ALARMED_COUNTS = (
     "MarketplaceRefused",
     "StoreUnavailable",
     "TokensRefused",
+    "ClaimsRefused",
     "ProductsRefused",
 )
 
@@ -172,10 +173,26 @@ def registration(scope: Construct, *, asset: str) -> None:
     for name, field in TIMES.items():
         metric_filter(name, f"{{ $.{field} = * }}", value=f"$.{field}")
     api_throttled = metric_filter("ApiThrottled", '{ $.status = "429" }', log_group=access_log)
+    denied = '{ ($.routeKey = "POST /claim") && ($.status = "403") }'
+    claims_denied = metric_filter("ClaimsDenied", denied, log_group=access_log)
+    issued = " || ".join(f'($.outcome = "{outcome}")' for outcome in COUNTS["Registrations"])
+    unclaimed = metric_filter("CodesUnclaimed", f"{{ {issued} }}")
+    logs.MetricFilter(
+        scope,
+        "CodesUnclaimedMinusFilter",
+        log_group=log,
+        filter_pattern=logs.FilterPattern.literal('{ $.outcome = "claimed" }'),
+        metric_namespace=namespace,
+        metric_name="CodesUnclaimed",
+        metric_value="-1",
+    )
 
     metrics = {
         "ApiServerErrors": api.metric_server_error(statistic=cloudwatch.Stats.SUM, period=period),
+        "RecurringServerErrors": api.metric_server_error(statistic=cloudwatch.Stats.SUM, period=Duration.hours(1)),
         "ApiThrottled": api_throttled.metric(statistic=cloudwatch.Stats.SUM, period=period),
+        "ClaimsDenied": claims_denied.metric(statistic=cloudwatch.Stats.SUM, period=period),
+        "CodesUnclaimed": unclaimed.metric(statistic=cloudwatch.Stats.SUM, period=Duration.days(1)),
         "ResolverErrors": function.metric_errors(period=period),
         "ResolverThrottles": function.metric_throttles(period=period),
         "ResolverSlow": function.metric_duration(statistic=cloudwatch.Stats.p(99), period=period),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from constructs_lib import MarketplaceRegistration
 
-COUNTED = [*COUNTS, "ApiThrottled"]
+COUNTED = [*COUNTS, "ApiThrottled", "ClaimsDenied", "CodesUnclaimed"]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_an_unknown_metric_name_is_rejected(registration: MarketplaceRegistratio
     with pytest.raises(ValueError) as rejection:  # noqa: PT011 - the message is compared whole
         registration.metric(name)
 
-    known = ", ".join([*COUNTS, *TIMES, "ApiThrottled"])
+    known = ", ".join([*COUNTS, *TIMES, "ApiThrottled", "ClaimsDenied", "CodesUnclaimed"])
     assert str(rejection.value) == f"name: must be one of {known}, got {name!r}"
 
 
