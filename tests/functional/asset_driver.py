@@ -11,8 +11,12 @@ import sys
 import traceback
 
 import boto3
+from botocore.retries.standard import ExponentialBackoff
 
 from resolver.main import handler
+
+# As in the other tests: no waits between two attempts.
+ExponentialBackoff.delay_amount = lambda *_: 0  # type: ignore[method-assign] # for this process alone
 
 boto3.set_stream_logger("")
 for name in ("botocore", "urllib3", "resolver"):
