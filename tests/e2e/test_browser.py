@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from local.deployment import Deployment
 
 HOST = "127.0.0.1"
-SCREENSHOTS = Path(__file__).parents[1] / "artefacts"
+SCREENSHOTS = Path(__file__).parents[1] / "artifacts"
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 
 # Despite the other flags the browser would call home; with the last one it resolves no host but this machine.
