@@ -68,6 +68,7 @@ PARAMETERS: Mapping[str, Kind] = {
         "ThrottleSettings(rate_limit=…, burst_limit=…), or a dict of its fields", apigwv2.ThrottleSettings, dict
     ).or_none(),
     "reserved_concurrent_executions": WHOLE.or_none(),
+    "sdk_ua_app_id": text("APN_1.1/pc_a1b2…$").or_none(),
     "claim_ttl": duration("Duration.minutes(10)").or_none(),
     "support_url": _LINK,
     "login_url": _LINK,
@@ -90,6 +91,9 @@ _MAX_CLAIM_TTL = Duration.hours(1)
 _MAX_ENVIRONMENT_BYTES = 4096
 
 _MAX_TABLE_NAME = 255
+
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-appid.html
+_APP_ID = re.compile(r"[!-~]{1,50}")
 # Two hyphens and up to 13 characters.
 _NAME_SUFFIX = 15
 
@@ -207,6 +211,13 @@ def validate_reserved(executions: int | None) -> None:
         raise ValueError(
             f"reserved_concurrent_executions: must be greater than 0 (0 blocks every request), got {executions}"
         )
+
+
+def validate_sdk_ua_app_id(app_id: str | None) -> None:
+    """Reject what the SDK would change, or complain of at every start."""
+    if app_id is None or Token.is_unresolved(app_id) or _APP_ID.fullmatch(app_id):
+        return
+    raise ValueError(f"sdk_ua_app_id: must be 1 to 50 printable ASCII characters without blanks, got {app_id!r}")
 
 
 def validate_alarms(

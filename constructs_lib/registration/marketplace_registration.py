@@ -36,6 +36,7 @@ from constructs_lib.registration._parameters import (
     validate_grantee,
     validate_products,
     validate_reserved,
+    validate_sdk_ua_app_id,
     validate_seller_role,
     validate_size,
     validate_table,
@@ -89,6 +90,9 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         throttle: the API's requests per second and burst; by default 10 and 20, also for the one that is left out.
         reserved_concurrent_executions: what of the account's concurrency is the resolver's alone, and its limit; by
             default nothing is reserved.
+        sdk_ua_app_id: application ID in the User-Agent of calls to AWS, at most 50 characters; AWS Partner
+            Revenue Measurement asks Marketplace sellers for ``APN_1.1/pc_PRODUCT_CODE$``. By default none.
+            https://docs.aws.amazon.com/sdkref/latest/guide/feature-appid.html
         claim_ttl: how long a registration code can be claimed, up to an hour; by default 10 minutes.
         support_url: https or mailto link on the pages that a buyer may see; by default none.
         login_url: https or mailto link on the pages that a buyer may see; by default none.
@@ -121,6 +125,7 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         keep_execute_api_endpoint: bool = False,
         throttle: apigwv2.ThrottleSettings | dict[str, Any] | None = None,
         reserved_concurrent_executions: int | None = None,
+        sdk_ua_app_id: str | None = None,
         claim_ttl: Duration | None = None,
         support_url: str | None = None,
         login_url: str | None = None,
@@ -140,6 +145,7 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         validate_claim_ttl(claim_ttl)
         validate_domain(mapping, keep_execute_api_endpoint=keep_execute_api_endpoint)
         validate_reserved(reserved_concurrent_executions)
+        validate_sdk_ua_app_id(sdk_ua_app_id)
         validate_marketplace_region(self, marketplace_region)
         validate_url("support_url:", support_url, "https", "mailto")
         validate_url("login_url:", login_url, "https", "mailto")
@@ -161,6 +167,7 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         optional = {
             "SELLER_ROLE_ARN": seller_role.role_arn if seller_role else None,
             "SELLER_ROLE_EXTERNAL_ID": seller_role_external_id,
+            "AWS_SDK_UA_APP_ID": sdk_ua_app_id,
             "SUPPORT_URL": support_url,
             "LOGIN_URL": login_url,
         }

@@ -56,6 +56,7 @@ def full(app: App) -> Stack:
         domain=apigwv2.DomainMappingOptions(domain_name=domain, mapping_key="aws"),
         throttle=apigwv2.ThrottleSettings(rate_limit=5, burst_limit=7),
         reserved_concurrent_executions=50,
+        sdk_ua_app_id="APN_1.1/pc_a290sds6en72spp3ph4q890es$",
         claim_ttl=Duration.minutes(3),
         support_url="mailto:support@example.com",
         login_url="https://app.example.com/login",

@@ -164,6 +164,12 @@ PARAMETERS: Mapping[str, tuple[Callable[[Template], Any], Any, Callable[[Stack],
         lambda _: {"reserved_concurrent_executions": 10},
         10,
     ),
+    "sdk_ua_app_id": (
+        variable("AWS_SDK_UA_APP_ID"),
+        None,
+        lambda _: {"sdk_ua_app_id": "APN_1.1/pc_a290sds6en72spp3ph4q890es$"},
+        "APN_1.1/pc_a290sds6en72spp3ph4q890es$",
+    ),
     "claim_ttl": (
         variable("CLAIM_TTL_SECONDS"),
         "600",

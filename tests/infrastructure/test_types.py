@@ -95,6 +95,7 @@ FIT: Mapping[str, set[str]] = {
     "keep_execute_api_endpoint": {"boolean"},
     "throttle": {"none", "dict", "throttle"},
     "reserved_concurrent_executions": {"none", "integer"},
+    "sdk_ua_app_id": {"none", "string"},
     "claim_ttl": {"none", "duration"},
     "support_url": {"none", "string"},
     "login_url": {"none", "string"},

@@ -85,6 +85,18 @@ REJECTED: list[tuple[dict[str, Any], str]] = [
         "reserved_concurrent_executions: must be greater than 0 (0 blocks every request), got 0",
     ),
     (
+        {"sdk_ua_app_id": ""},
+        "sdk_ua_app_id: must be 1 to 50 printable ASCII characters without blanks, got ''",
+    ),
+    (
+        {"sdk_ua_app_id": "an app"},
+        "sdk_ua_app_id: must be 1 to 50 printable ASCII characters without blanks, got 'an app'",
+    ),
+    (
+        {"sdk_ua_app_id": "a" * 51},
+        f"sdk_ua_app_id: must be 1 to 50 printable ASCII characters without blanks, got '{'a' * 51}'",
+    ),
+    (
         {"removal_policy": RemovalPolicy.SNAPSHOT},
         (
             "removal_policy: must be one of DESTROY, RETAIN, RETAIN_ON_UPDATE_OR_DELETE, because tables and logs "
