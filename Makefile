@@ -78,9 +78,12 @@ old-sdk: $(INSTALLED) ## the functional tests with the oldest SDK that a Lambda 
 	    --ignore tests/functional/test_landing_page.py --ignore tests/functional/test_nothing_lost.py \
 	    --ignore tests/functional/test_alarms_fire.py
 
-mutants: $(INSTALLED) ## change lambda_src in many small ways, and list the changes that no unit test notices
-	mutmut run
-	mutmut results
+mutants: $(INSTALLED) ## change lambda_src in many small ways, and list the changes that its tests do not notice; takes long
+	rm -rf .mutants
+	mkdir .mutants
+	cp -r README.md cdk.json conftest.py pyproject.toml constructs_lib lambda_src local tests lambda_src/resolver lambda_src/sdk .mutants
+	cd .mutants && mutmut run $(ONLY)
+	cd .mutants && mutmut results
 
 bench: $(INSTALLED) ## measure beside a plain handler and a stack written by hand; into docs/performance.md
 	PYTHONPATH=lambda_src python -m benchmarks
@@ -113,7 +116,7 @@ browser:
 
 clean: ## remove everything that make wrote
 	rm -rf .venv .local-aws .old-sdk node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
-	    .coverage mutants dist tests/artifacts
+	    .coverage .mutants dist tests/artifacts
 
 $(VENV)/.installed: requirements/dev.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
