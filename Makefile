@@ -12,7 +12,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 PIN := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --no-annotate --no-header
 INSTALLED := $(VENV)/.installed .local-aws/.installed .old-sdk/.installed node_modules/.installed
-BOTH_CORES := --numprocesses 2
+BOTH_CORES := --numprocesses 2 --dist worksteal
 
 export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export CDK_DISABLE_CLI_TELEMETRY := 1
@@ -53,7 +53,7 @@ format: $(INSTALLED) ## rewrite the sources as check wants them
 test: $(INSTALLED) browser ## every test, from unit tests to a real deployment on the local AWS, and coverage
 	pytest --cov $(BOTH_CORES) tests/unit tests/functional tests/infrastructure
 	$(MAKE) --no-print-directory old-sdk
-	pytest $(BOTH_CORES) --dist loadfile tests/e2e benchmarks/tests
+	pytest --numprocesses 2 --dist loadfile tests/e2e benchmarks/tests
 
 unit: $(INSTALLED) ## the rules alone, with in-memory fakes
 	pytest tests/unit
@@ -68,7 +68,7 @@ smoke: $(INSTALLED) ## the benchmarks' own tests: the simulation, and a short ru
 	pytest benchmarks/tests
 
 e2e: $(INSTALLED) browser ## real deployments on the local AWS, and pages in a browser
-	pytest $(BOTH_CORES) --dist loadfile tests/e2e
+	pytest --numprocesses 2 --dist loadfile tests/e2e
 
 old-sdk: $(INSTALLED) ## the functional tests with the oldest SDK that a Lambda runtime may have
 	rm -rf .old-sdk/asset
@@ -82,7 +82,7 @@ mutants: $(INSTALLED) ## change lambda_src in many small ways, and list the chan
 	rm -rf .mutants
 	mkdir .mutants
 	cp -r README.md cdk.json conftest.py pyproject.toml constructs_lib lambda_src local tests lambda_src/resolver lambda_src/sdk .mutants
-	cd .mutants && mutmut run $(ONLY)
+	cd .mutants && mutmut run --max-children 2 $(ONLY)
 	cd .mutants && mutmut results
 
 bench: $(INSTALLED) ## measure beside a plain handler and a stack written by hand; into docs/performance.md
