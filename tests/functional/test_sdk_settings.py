@@ -54,8 +54,11 @@ def sent(client: Any, service: str) -> AWSPreparedRequest | str:
     raise AssertionError("was sent")
 
 
-@pytest.mark.parametrize("region", REGIONS)
-@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: " ".join(map("=".join, settings.items())) or "none")
+@pytest.mark.parametrize(
+    ("settings", "region"),
+    [*((settings, "eu-west-1") for settings in SETTINGS), *(({}, region) for region in REGIONS)],
+    ids=lambda value: value if isinstance(value, str) else " ".join(map("=".join, value.items())),
+)
 @pytest.mark.parametrize("service", CALLS)
 def test_a_call_goes_where_the_stock_sdk_sends_it(
     models: Path, monkeypatch: pytest.MonkeyPatch, service: str, settings: dict[str, str], region: str

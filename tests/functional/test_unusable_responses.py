@@ -235,7 +235,7 @@ def test_our_lists_have_every_code_that_the_sdk_counts() -> None:
     assert set(transient._TRANSIENT_ERROR_CODES) <= THROTTLING | TRANSIENT
 
 
-@pytest.mark.parametrize("status", [400, 403, 429, 503])
+@pytest.mark.parametrize("status", [400, 503])
 @pytest.mark.parametrize("code", sorted(THROTTLING))
 def test_throttling_by_any_name_is_throttling(
     resolver: Handler, service: RawService, caplog: pytest.LogCaptureFixture, code: str, status: int
