@@ -235,12 +235,7 @@ def validate_grantee(grantee: iam.IGrantable, account: str) -> None:
     """Reject a backend in another account, which no policy of this one can let in."""
     check_type("grantee:", grantee, _GRANTEE)
     of_grantee = _account_of(grantee)
-    if (
-        of_grantee
-        and of_grantee != account
-        and not Token.is_unresolved(of_grantee)
-        and not Token.is_unresolved(account)
-    ):
+    if of_grantee and _differ(of_grantee, account):
         raise ValueError(
             f"grantee: must be in the API's account, {account}, because an HTTP API has no resource policy, got one in "
             f"{of_grantee}; grant a role in {account}, and let the backend assume it"

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,7 +17,7 @@ from sdk.deadline import Deadline, DeadlineExceededError
 from tests.functional.conftest import LANDING_PAGE, REGION
 from tests.functional.raw_service import Raw, RawService
 from tests.functional.test_secrets import running
-from tests.functional.test_unusable_responses import CODE, USUAL
+from tests.functional.test_unusable_responses import CODE, USUAL, line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,11 +67,6 @@ def environment(asset: Path, service: RawService) -> dict[str, str]:
         "MARKETPLACE_REGION": "us-east-1",
         "SELLER_ROLE_ARN": "arn:aws:iam::444455556666:role/r",
     }
-
-
-def line(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
-    (record,) = (record for record in caplog.records if record.name == "resolver")
-    return vars(record)
 
 
 def dripping(raw: Raw) -> Raw:
