@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -71,6 +73,22 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         "AWS_EC2_METADATA_DISABLED": "true",
     }.items():
         monkeypatch.setenv(name, value)
+
+
+def process_environment(asset: Path, **variables: str) -> dict[str, str]:
+    """Return the environment of a process that runs the asset: what Lambda sets, what the construct does, and more."""
+    return {
+        "PATH": os.defpath,
+        "PYTHONPATH": str(asset),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "PRODUCTS": json.dumps({PRODUCT_CODE: LANDING_PAGE}),
+        "CLAIM_TTL_SECONDS": "600",
+        "MARKETPLACE_REGION": "us-east-1",
+        **variables,
+    }
 
 
 @pytest.fixture

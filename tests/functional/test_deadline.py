@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local.emulated.api_events import JSON_CALLER, form_event, json_event
-from local.product import PRODUCT_CODE
 from resolver.composition import compose
 from sdk.deadline import Deadline, DeadlineExceededError
-from tests.functional.conftest import LANDING_PAGE, REGION
+from tests.functional.conftest import process_environment
 from tests.functional.raw_service import Raw, RawService
 from tests.functional.test_secrets import running
 from tests.functional.test_unusable_responses import CODE, USUAL, line
@@ -52,21 +50,13 @@ def resolver(
 
 @pytest.fixture
 def environment(asset: Path, service: RawService) -> dict[str, str]:
-    return {
-        "PATH": os.defpath,
-        "PYTHONPATH": str(asset),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ENDPOINT_URL": service.endpoint_url,
-        "PRODUCTS": json.dumps({PRODUCT_CODE: LANDING_PAGE}),
-        "REGISTRATIONS_TABLE": "registrations",
-        "CLAIMS_TABLE": "claims",
-        "CLAIM_TTL_SECONDS": "600",
-        "MARKETPLACE_REGION": "us-east-1",
-        "SELLER_ROLE_ARN": "arn:aws:iam::444455556666:role/r",
-    }
+    return process_environment(
+        asset,
+        AWS_ENDPOINT_URL=service.endpoint_url,
+        REGISTRATIONS_TABLE="registrations",
+        CLAIMS_TABLE="claims",
+        SELLER_ROLE_ARN="arn:aws:iam::444455556666:role/r",
+    )
 
 
 def dripping(raw: Raw) -> Raw:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import pytest
 from constructs_lib.testing import MarketplaceCustomer
 from local.emulated.api_events import BROWSER, JSON_CALLER, form_event, http_event, json_event
 from local.product import PRODUCT_CODE
-from tests.functional.conftest import LANDING_PAGE, REGION
+from tests.functional.conftest import process_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,21 +67,13 @@ def running(log: Path, environment: dict[str, str], *options: str) -> Iterator[A
 
 @pytest.fixture
 def environment(asset: Path, tables: Tables, marketplace: MarketplaceStandIn, dynamodb_url: str) -> dict[str, str]:
-    return {
-        "PATH": os.defpath,
-        "PYTHONPATH": str(asset),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ENDPOINT_URL_MARKETPLACE_METERING": marketplace.endpoint_url,
-        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
-        "PRODUCTS": json.dumps({PRODUCT_CODE: LANDING_PAGE}),
-        "REGISTRATIONS_TABLE": tables.registrations,
-        "CLAIMS_TABLE": tables.claims,
-        "CLAIM_TTL_SECONDS": "600",
-        "MARKETPLACE_REGION": "us-east-1",
-    }
+    return process_environment(
+        asset,
+        AWS_ENDPOINT_URL_MARKETPLACE_METERING=marketplace.endpoint_url,
+        AWS_ENDPOINT_URL_DYNAMODB=dynamodb_url,
+        REGISTRATIONS_TABLE=tables.registrations,
+        CLAIMS_TABLE=tables.claims,
+    )
 
 
 def drive(asset: Asset, marketplace: MarketplaceStandIn, tables: Tables) -> tuple[set[str], list[dict[str, Any]], str]:
