@@ -72,9 +72,7 @@ e2e: $(INSTALLED) browser ## real deployments on the local AWS, and pages in a b
 
 # Where a call goes is compared with the stock SDK, whose endpoints are as old as it is.
 old-sdk: $(INSTALLED) ## the functional tests with the oldest SDK that a Lambda runtime may have
-	rm -rf .old-sdk/asset
-	python -c 'import pathlib; from constructs_lib.registration._resolver import RESOLVER; RESOLVER.write(pathlib.Path(".old-sdk/asset"))'
-	.old-sdk/bin/python -m pytest $(BOTH_CORES) tests/functional --asset=$(CURDIR)/.old-sdk/asset --boto3=1.40.0 \
+	.old-sdk/bin/python -m pytest $(BOTH_CORES) tests/functional --boto3=1.40.0 \
 	    -p no:cacheprovider --ignore tests/functional/test_marketplace_stand_in.py \
 	    --ignore tests/functional/test_landing_page.py --ignore tests/functional/test_nothing_lost.py \
 	    --ignore tests/functional/test_alarms_fire.py \

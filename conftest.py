@@ -23,11 +23,6 @@ def pytest_report_header() -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--asset",
-        type=Path,
-        help="the Lambda asset to test; by default, one is written from the SDK that the tests run with",
-    )
     parser.addoption("--boto3", help="the version of boto3 that the tests must be running with")
 
 

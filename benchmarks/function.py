@@ -19,8 +19,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmarks.asset import copy_asset
 from benchmarks.measurements import Measurement
-from constructs_lib.registration._resolver import RESOLVER
 from local.emulated.api_events import form_event
 from local.emulated.instant_services import services
 from local.emulated.lambda_runtime import LambdaRuntime
@@ -78,7 +78,7 @@ class _Bench:
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        RESOLVER.write(folder / "ours")
+        copy_asset(folder / "ours")
         shutil.copytree(_PLAIN, folder / "plain", ignore=shutil.ignore_patterns("__pycache__"))
         self.ours = _Function("ours", folder / "ours", "resolver.main.handler")
         self.plain = _Function("plain", folder / "plain", "handler.handler")
@@ -203,11 +203,12 @@ def measure_asset() -> list[Measurement]:
     """Measure the asset as it is uploaded."""
     archive = io.BytesIO()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
-        RESOLVER.write(Path(name))
-        files = [path for path in Path(name).rglob("*") if path.is_file()]
+        asset = Path(name) / "asset"
+        copy_asset(asset)
+        files = [path for path in asset.rglob("*") if path.is_file()]
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
             for path in files:
-                zipped.write(path, path.relative_to(name))
+                zipped.write(path, path.relative_to(asset))
         size = sum(path.stat().st_size for path in files)
     return [
         Measurement(name="Zipped", value=archive.tell() / 1000, unit="KB", at_most=ASSET_GOAL_KB),

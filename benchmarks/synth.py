@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.asset import copy_asset
 from benchmarks.measurements import Measurement
-from constructs_lib.registration._resolver import RESOLVER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,9 @@ def measure(*, rounds: int, instances: Sequence[int]) -> list[Measurement]:
             shows that it runs.
         instances: how many registrations an app has, in ascending order, two or more.
     """
-    with tempfile.TemporaryDirectory() as asset:
-        RESOLVER.write(Path(asset))
+    with tempfile.TemporaryDirectory() as folder:
+        asset = f"{folder}/asset"
+        copy_asset(Path(asset))
         apps = [("empty",), ("hand_written", asset), ("construct", "1")]
         if rounds > 1:
             # The first run of an app compiles Python and unpacks the CDK into a cache.

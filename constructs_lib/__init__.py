@@ -29,10 +29,19 @@ _MODULES = {
     "RegistrationDashboard": "registration.registration_dashboard",
 }
 
+_CDK = {"aws_cdk", "constructs", "jsii"}
+
 
 def __getattr__(name: str) -> object:
     # On first use, because importing a construct starts Node: a backend's tests, which want constructs_lib.testing
     # alone, should need neither Node nor the CDK.
-    if name in _MODULES:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
         return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    except ModuleNotFoundError as error:
+        if error.name not in _CDK:
+            raise
+        raise ModuleNotFoundError(
+            f"{name} needs the AWS CDK: pip install 'marketplace-registration[cdk]'", name=error.name
+        ) from None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_iam as iam
+
+from constructs_lib._acknowledged import acknowledge
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -22,9 +23,10 @@ def grant_resolve_customer(scope: Construct, role: iam.IRole) -> None:
         roles=[role],
         statements=[iam.PolicyStatement(actions=["aws-marketplace:ResolveCustomer"], resources=["*"])],
     )
-    Validations.of(policy).acknowledge(
-        Acknowledgment(
-            id="AwsSolutions::AwsSolutions-IAM5[Resource::*]",
-            reason="aws-marketplace:ResolveCustomer has no resource types: the wildcard is the one resource it takes.",
-        )
+    acknowledge(
+        policy,
+        {
+            "AwsSolutions-IAM5[Resource::*]": "aws-marketplace:ResolveCustomer has no resource types: the wildcard is "
+            "the one resource it takes."
+        },
     )

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from docs import cost, draw_dashboard, signal_tables, write_reference
 from docs.markers import between_markers
+from docs.service_models import FUNCTIONS, service_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).resolve().parents[1]
+
+_MODELS = service_models()
 
 GENERATED: Mapping[str, Callable[[str], str]] = {
     "constructs_lib/registration/alarm_name.py": lambda _: signal_tables.alarm_names(),
@@ -20,15 +23,30 @@ GENERATED: Mapping[str, Callable[[str], str]] = {
     "docs/cost.md": lambda page: between_markers(page, "cost", cost.table()),
     "README.md": lambda page: between_markers(page, "signals", signal_tables.watched()),
     "docs/runbook.md": lambda page: between_markers(page, "defaults", signal_tables.defaults()),
+    **{name: lambda _, model=model: model for name, model in _MODELS.items()},  # type: ignore[misc] # mypy sees no default
 }
 """Path to a function from old to new content. The order matters: the reference lists the names of the alarms."""
 
 
+def without_source() -> list[Path]:
+    """Return the service models in the assets that are generated no more."""
+    return [
+        path
+        for function in FUNCTIONS
+        for path in (function.folder / "models").rglob("*.json")
+        if path.relative_to(ROOT).as_posix() not in _MODELS
+    ]
+
+
 def main() -> None:
     """Write all of them, and print which ones changed."""
+    for path in without_source():
+        path.unlink()
+        print(f"{path.relative_to(ROOT)} is gone")
     for name, generate in GENERATED.items():
         path = ROOT / name
-        before = path.read_text(encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
         after = generate(before)
         if after != before:
             path.write_text(after, encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import pytest
 from aws_cdk import App, Stack
@@ -14,15 +13,11 @@ from constructs_lib import MarketplaceRegistration
 from constructs_lib.registration._resolver import RESOLVER
 from local.product import LANDING_PAGE, PRODUCT_CODE
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 @pytest.fixture
-def written_by_hand(tmp_path: Path) -> Template:
-    RESOLVER.write(tmp_path / "asset")
+def written_by_hand() -> Template:
     stack = Stack(App(), "Seller")
-    registration(stack, asset=str(tmp_path / "asset"))
+    registration(stack, asset=str(RESOLVER.folder))
     return Template.from_stack(stack)
 
 

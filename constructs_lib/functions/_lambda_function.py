@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import Duration, SymlinkFollowMode
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
+
+from constructs_lib._acknowledged import acknowledge
+from constructs_lib.functions._asset import COMPILED
+from constructs_lib.functions._log_group import make_log_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_cdk import RemovalPolicy
     from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_logs as logs
 
     from constructs_lib.functions._asset import FunctionAsset
+
+
+_NOT_ASYNCHRONOUS = "It is not invoked asynchronously: whoever invokes it learns of a failure."
 
 
 class LambdaFunction(Construct):
@@ -58,8 +65,13 @@ class LambdaFunction(Construct):
         removal_policy: RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.log_group = logs.LogGroup(
-            self, "Log", encryption_key=encryption_key, retention=log_retention, removal_policy=removal_policy
+        asset.make_readable()
+        self.log_group = make_log_group(
+            self,
+            "Log",
+            encryption_key=encryption_key,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
         )
         # A role of its own: the default role's managed policy may write to every log group of the account.
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -68,7 +80,12 @@ class LambdaFunction(Construct):
             self,
             "Function",
             description=description,
-            code=lambda_.Code.from_asset(str(asset.folder)),
+            code=lambda_.Code.from_asset(
+                # In a checkout the packages are links to lambda_src.
+                str(asset.folder),
+                exclude=[COMPILED],
+                follow_symlinks=SymlinkFollowMode.ALWAYS,
+            ),
             handler=f"{asset.package}.main.handler",
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
@@ -83,10 +100,18 @@ class LambdaFunction(Construct):
             # Explicit: at WARN every success line, and every metric made of one, would vanish.
             application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
         )
-        Validations.of(self.function).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions::AwsSolutions-L1",
-                reason=f"The {asset.package} is tested on Python 3.13, which Lambda supports; another comes with a "
-                "release.",
-            )
+        tested = f"The {asset.package} is tested on Python 3.13, which Lambda supports; another comes with a release."
+        acknowledge(
+            self.function,
+            {
+                "AwsSolutions-L1": tested,
+                "Serverless-LambdaLatestVersion": tested,
+                "Serverless-LambdaDLQ": _NOT_ASYNCHRONOUS,
+                "Serverless-LambdaTracing": "The log line of each request has the time of every call to AWS.",
+                "CKV_AWS_115": "Reserved concurrency is taken from the account's: it is the seller's to decide, by "
+                "reserved_concurrent_executions.",
+                "CKV_AWS_116": _NOT_ASYNCHRONOUS,
+                "CKV_AWS_117": "It calls public endpoints of AWS only.",
+                "CKV_AWS_173": "There is no secret in the variables; encryption_key encrypts them if it is given.",
+            },
         )

@@ -6,11 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 import jsii
-from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigwv2
 from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+
+from constructs_lib._acknowledged import acknowledge
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -91,11 +92,12 @@ def add_routes(api: apigwv2.HttpApi, resolver: lambda_.IFunction) -> None:
         for route in api.add_routes(path=path, methods=methods, integration=integration)
     ]
     for route in open_routes:
-        Validations.of(route).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions::AwsSolutions-APIG4",
-                reason="A buyer's browser comes from AWS Marketplace without credentials; the token authenticates.",
-            )
+        acknowledge(
+            route,
+            {
+                "AwsSolutions-APIG4": "A buyer's browser comes from AWS Marketplace without credentials; the token "
+                "authenticates."
+            },
         )
     api.add_routes(
         path="/claim", methods=[apigwv2.HttpMethod.POST], integration=integration, authorizer=HttpIamAuthorizer()

@@ -9,6 +9,8 @@ from aws_cdk import CfnDeletionPolicy, IStableAnyProducer, Lazy, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
+from constructs_lib._acknowledged import acknowledge
+
 if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_kms as kms
@@ -48,7 +50,7 @@ class RegistrationStore(Construct):
             else dynamodb.TableEncryptionV2.dynamo_owned_key()
         )
         self.table: dynamodb.ITableV2 = table or self._registrations(encryption, removal_policy)
-        # A claim record is worthless after minutes: nothing to restore, nothing to keep when the stack is deleted.
+        # A claim record is worthless after minutes: there is nothing to keep when the stack is deleted.
         self.claims_table: dynamodb.ITableV2 = dynamodb.TableV2(
             self,
             "Claims",
@@ -57,6 +59,10 @@ class RegistrationStore(Construct):
             time_to_live_attribute="ExpiresAt",
             encryption=encryption,
             removal_policy=RemovalPolicy.DESTROY,
+        )
+        acknowledge(
+            self.claims_table,
+            {"CKV_AWS_165": "A claim record is worthless after minutes: nothing needs restoring."},
         )
 
     def _registrations(self, encryption: dynamodb.TableEncryptionV2, removal_policy: RemovalPolicy) -> dynamodb.TableV2:

@@ -20,7 +20,7 @@ from constructs_lib._parameters import (
 )
 from constructs_lib._types import check_types, shown
 from constructs_lib.functions._lambda_function import LambdaFunction
-from constructs_lib.functions._log_encryption import allow_logs_to_use
+from constructs_lib.functions._log_group import allow_logs_to_use, make_log_group
 from constructs_lib.monitoring._alarms import make_alarms, validate_alarm_settings, validate_runbook_url
 from constructs_lib.monitoring._log_metrics import LogMetrics
 from constructs_lib.registration._api import add_routes, make_api
@@ -196,8 +196,12 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
             removal_policy=removal_policy,
         )
         self._resolver, self._log_group = resolver.function, resolver.log_group
-        self._access_log_group = logs.LogGroup(
-            self, "AccessLog", encryption_key=encryption_key, retention=log_retention, removal_policy=removal_policy
+        self._access_log_group = make_log_group(
+            self,
+            "AccessLog",
+            encryption_key=encryption_key,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
         )
         self._api, self._stage = make_api(
             self,

@@ -55,16 +55,30 @@ def build(folder: Path) -> Path:
 
 
 class SellersEnvironment:
-    """A virtual environment with the wheel and the dependencies that it declares, and nothing more."""
+    """A virtual environment with the wheel and the dependencies that it declares, and nothing more.
 
-    def __init__(self, folder: Path, *, wheel: Path, base: Path) -> None:
+    Args:
+        folder: Where everything is.
+        wheel: What is installed.
+        base: The Python.
+        extras: The wheel's extras.
+        botocore: A folder that has another botocore, or "none" for an environment without one.
+    """
+
+    def __init__(
+        self, folder: Path, *, wheel: Path, base: Path, extras: tuple[str, ...] = ("cdk",), botocore: str | Path = ""
+    ) -> None:
         self.folder = folder
         self.python = folder / "venv/bin/python"
         for scratch in ("nothing", "sellers", "out"):
             (folder / scratch).mkdir(parents=True)
         run(base, "-m", "venv", "--without-pip", folder / "venv")
         (site,) = (folder / "venv/lib").glob("python3.*/site-packages")
-        link_dependencies(wheel, site)
+        link_dependencies(wheel, site, extras)
+        if botocore:
+            (site / "botocore").unlink()
+        if isinstance(botocore, Path):
+            (site / "botocore").symlink_to(botocore / "botocore")
         self.pip("install", "--quiet", "--no-index", wheel)
         (site / "no_network_guard.py").write_text(GUARD)
         (site / "no_network_guard.pth").write_text("import no_network_guard\n")
@@ -96,20 +110,24 @@ class SellersEnvironment:
         return template(out)
 
 
-def link_dependencies(wheel: Path, site: Path) -> None:
+def link_dependencies(wheel: Path, site: Path, extras: tuple[str, ...]) -> None:
     """Link the tests' own packages, which saves a minute, but only the dependencies that the wheel declares."""
-    wanted = [Requirement(line) for line in metadata(wheel, "Requires-Dist")]
+    wanted = [
+        (requirement, extra)
+        for requirement in map(Requirement, metadata(wheel, "Requires-Dist"))
+        for extra in ("", *extras)
+    ]
     linked = set()
     while wanted:
-        requirement = wanted.pop()
-        if requirement.name in linked or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+        requirement, extra = wanted.pop()
+        if requirement.name in linked or (requirement.marker and not requirement.marker.evaluate({"extra": extra})):
             continue
         linked.add(requirement.name)
         package = distribution(requirement.name)
         for top in {file.parts[0] for file in package.files or ()} - {"..", "__pycache__"}:
             if not (site / top).exists():
                 (site / top).symlink_to(Path(str(package.locate_file(top))))
-        wanted += map(Requirement, package.requires or ())
+        wanted += [(Requirement(line), "") for line in package.requires or ()]
 
 
 def metadata(wheel: Path, field: str) -> list[str]:

@@ -6,9 +6,9 @@ import os
 import re
 import shlex
 import shutil
-import stat
 import subprocess
 import sys
+import tarfile
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,10 @@ from zipfile import ZipFile
 
 import pytest
 
-from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.testing import MarketplaceCustomer
 from local.product import LANDING_PAGE, PRODUCT_CODE
 from tests.e2e.deployments import another
-from tests.e2e.sellers_environment import PROJECT, SELLERS, SellersEnvironment, asset_of, build
+from tests.e2e.sellers_environment import PROJECT, SELLERS, SellersEnvironment, asset_of, build, metadata, run
 
 if TYPE_CHECKING:
     from local.deployment import Deployment
@@ -31,25 +30,47 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Seller
     return SellersEnvironment(tmp_path_factory.mktemp("seller"), wheel=wheel, base=Path(sys.executable))
 
 
-def test_the_wheel_contains_the_constructs_their_types_and_the_lambda_source_only(wheel: Path) -> None:
+def test_the_wheel_contains_the_constructs_their_types_assets_and_documentation_only(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
         contents = {name: archive.read(name) for name in names}
 
-    sources = [
-        path for folder in ("constructs_lib", "lambda_src") for path in (PROJECT / folder).rglob("*") if path.is_file()
-    ]
+    # Through the links of the checkout's assets.
+    walk = os.walk(PROJECT / "constructs_lib", followlinks=True)
+    library = [Path(folder, name) for folder, _, files in walk for name in files]
+    pages = {path: f"constructs_lib/{path.relative_to(PROJECT).as_posix()}" for path in (PROJECT / "docs").rglob("*")}
     expected = {
-        path.relative_to(PROJECT).as_posix(): path.read_bytes()
-        for path in sources
-        if path.suffix == ".py" or path.name == "py.typed"
+        **{path.relative_to(PROJECT).as_posix(): path.read_bytes() for path in library if path.suffix != ".pyc"},
+        **{name: path.read_bytes() for path, name in pages.items() if path.suffix in {".md", ".svg"}},
     }
     assert contents == expected
     assert {
         "constructs_lib/py.typed",
+        "constructs_lib/docs/runbook.md",
+        "constructs_lib/functions/assets/resolver/resolver/main.py",
+        "constructs_lib/functions/assets/resolver/models/endpoints.json",
         "constructs_lib/testing/__init__.py",
-        "lambda_src/resolver/main.py",
     } <= contents.keys()
+
+
+def test_the_license_is_declared_and_included(wheel: Path) -> None:
+    assert metadata(wheel, "License-Expression") == ["Apache-2.0"]
+    with ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/licenses/LICENSE"))
+        assert archive.read(name) == (PROJECT / "LICENSE").read_bytes()
+
+
+def test_the_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1580601600")
+    hatchling = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path / "dist"), "--target"]
+    run(*hatchling, "sdist")
+    with tarfile.open(next((tmp_path / "dist").glob("*.tar.gz"))) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.glob("marketplace_registration-*")
+
+    run(*hatchling, "wheel", cwd=source)
+
+    assert next((tmp_path / "dist").glob("*.whl")).read_bytes() == wheel.read_bytes()
 
 
 def test_two_builds_of_the_wheel_are_identical(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,15 +138,41 @@ def test_the_template_is_the_same_from_wheel_and_checkout_and_under_different_ha
     assert environment.synth("minimal") == from_checkout
 
 
-def test_lambda_can_read_the_asset_whatever_the_sellers_umask(tmp_path: Path) -> None:
-    umask = os.umask(0o077)
-    try:
-        RESOLVER.write(tmp_path / "asset")
-    finally:
-        os.umask(umask)
+@pytest.mark.parametrize("botocore", ["another", "none"])
+def test_the_asset_is_the_same_whatever_botocore_is_installed(
+    wheel: Path, from_checkout: dict[str, Any], tmp_path: Path, botocore: str
+) -> None:
+    (old_sdk,) = (PROJECT / ".old-sdk/lib").glob("python3.*/site-packages")
+    environment = SellersEnvironment(
+        tmp_path / "seller",
+        wheel=wheel,
+        base=Path(sys.executable),
+        botocore=old_sdk if botocore == "another" else botocore,
+    )
+    version = (
+        "import importlib.util; print(importlib.util.find_spec('botocore') and __import__('botocore').__version__)"
+    )
+    assert environment.run("-c", version).strip() == {"another": "1.40.0", "none": "None"}[botocore]
 
-    modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in (tmp_path / "asset").rglob("*")}
-    assert modes == {(True, 0o755), (False, 0o644)}
+    assert environment.synth("minimal") == from_checkout
+
+
+def test_without_the_extra_a_construct_says_what_to_install_and_the_rest_works(wheel: Path, tmp_path: Path) -> None:
+    environment = SellersEnvironment(tmp_path / "backend", wheel=wheel, base=Path(sys.executable), extras=())
+    code = """
+import sys, constructs_lib.testing
+print(sorted({"aws_cdk", "jsii", "constructs", "boto3"} & sys.modules.keys()))
+try:
+    from constructs_lib import MarketplaceRegistration
+except ImportError as error:
+    print(error)
+"""
+
+    assert environment.run("-c", code).splitlines() == [
+        "[]",
+        "MarketplaceRegistration needs the AWS CDK: pip install 'marketplace-registration[cdk]'",
+    ]
+    assert environment.pip("check").strip() == "No broken requirements found."
 
 
 def test_a_buyer_registers_with_a_deployment_from_the_wheel(

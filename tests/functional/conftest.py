@@ -41,13 +41,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def asset(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    given: Path | None = pytestconfig.getoption("--asset")
-    if given:
-        return given
-    folder = tmp_path_factory.mktemp("asset")
-    RESOLVER.write(folder)
-    return folder
+def asset() -> Path:
+    return RESOLVER.folder
 
 
 @pytest.fixture(scope="session")

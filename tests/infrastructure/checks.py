@@ -7,11 +7,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import App, Validations
-from cdk_nag import AwsSolutionsChecks
+from cdk_nag import AwsSolutionsChecks, NagPack
 from cfnlint import ManualArgs, lint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 
@@ -20,11 +20,13 @@ def masked(template: Any) -> Any:
     return json.loads(re.sub(r"[0-9a-f]{64}", "HASH", json.dumps(template)))
 
 
-def synthesize_with_cdk_nag(build: Callable[[App], object], folder: Path) -> None:
-    """Synthesize an app; an unacknowledged finding of cdk-nag's AwsSolutions rules is an error."""
+def synthesize_with_cdk_nag(
+    build: Callable[[App], object], folder: Path, packs: Sequence[type[NagPack]] = (AwsSolutionsChecks,)
+) -> None:
+    """Synthesize an app; an unacknowledged finding of cdk-nag's packs of rules is an error."""
     app = App(outdir=str(folder), context={"@aws-cdk/core:validateAgainstDefaultRules": True})
     build(app)
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    Validations.of(app).add_plugins(*(pack(app) for pack in packs))
 
     app.synth()
 

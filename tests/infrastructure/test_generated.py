@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from docs.__main__ import GENERATED, ROOT
+from docs.__main__ import GENERATED, ROOT, without_source
 from docs.markers import between_markers
 
 
@@ -13,6 +13,10 @@ def test_a_generated_file_is_current(name: str) -> None:
     content = (ROOT / name).read_text(encoding="utf-8")
 
     assert GENERATED[name](content) == content, "run make generate"
+
+
+def test_no_generated_file_has_lost_its_source() -> None:
+    assert without_source() == [], "run make generate"
 
 
 def test_a_page_without_markers_is_rejected() -> None:

@@ -1,4 +1,4 @@
-"""CloudWatch Logs' use of a key."""
+"""Log groups, and CloudWatch Logs' use of a key."""
 
 from __future__ import annotations
 
@@ -6,10 +6,34 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk.region_info import RegionInfo
 
+from constructs_lib._acknowledged import acknowledge
+
 if TYPE_CHECKING:
+    from aws_cdk import RemovalPolicy
     from aws_cdk import aws_kms as kms
+    from constructs import Construct
+
+
+def make_log_group(
+    scope: Construct,
+    construct_id: str,
+    *,
+    encryption_key: kms.IKey | None,
+    log_retention: logs.RetentionDays,
+    removal_policy: RemovalPolicy,
+) -> logs.LogGroup:
+    """Make a log group; without a key, CloudWatch Logs encrypts it with its own."""
+    log_group = logs.LogGroup(
+        scope, construct_id, encryption_key=encryption_key, retention=log_retention, removal_policy=removal_policy
+    )
+    acknowledge(
+        log_group,
+        {"CKV_AWS_158": "CloudWatch Logs encrypts every log group; with a key of yours if encryption_key is given."},
+    )
+    return log_group
 
 
 def allow_logs_to_use(key: kms.IKey, stack: Stack) -> None:
