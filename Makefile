@@ -94,8 +94,9 @@ generate: $(INSTALLED) ## write all that is made from code: reference, tables, d
 	pytest --quiet tests/infrastructure/test_quality.py tests/infrastructure/test_examples.py --snapshot-update
 
 record: $(VENV)/.installed ## the template of the version in pyproject.toml, which upgrades are tested against from then on
-	python -c 'import tomllib; from tests.infrastructure.test_upgrade import record; \
-	    record(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])'
+	python -c 'import tomllib; from tests.e2e.released import record; from tests.infrastructure import test_upgrade; \
+	    version = tomllib.load(open("pyproject.toml", "rb"))["project"]["version"]; \
+	    test_upgrade.record(version); record.record(version)'
 
 # The time that the wheel's files bear: the same sources make the same bytes whenever they are built.
 dist: export SOURCE_DATE_EPOCH := 1580601600

@@ -62,7 +62,7 @@ class Deployment:
         """Credentials of a role with only the permission from ``grant_claim``."""
         iam, sts = self.aws.client("iam"), self.aws.client("sts")
         trust = _policy("sts:AssumeRole", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})
-        role = iam.create_role(RoleName="product-backend", AssumeRolePolicyDocument=trust)["Role"]
+        role = iam.create_role(RoleName=f"product-backend-{self.api_id}", AssumeRolePolicyDocument=trust)["Role"]
         route = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self.api_id}/$default/POST/claim"
         iam.put_role_policy(
             RoleName=role["RoleName"],
