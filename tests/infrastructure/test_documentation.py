@@ -541,13 +541,15 @@ def test_a_single_page_app_posts_the_code_and_removes_it_from_the_url(block: Blo
 # --- The changelog.
 
 
-def test_the_changelog_lists_the_current_version() -> None:
+def test_the_changelog_lists_the_current_version_and_the_date_of_every_release() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (version,) = re.findall(r'^version = "(.+)"$', project, re.MULTILINE)
 
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert f"\n## {version}\n" in changelog
-    assert changelog.index("\n## Unreleased\n") < changelog.index(f"\n## {version}\n")
+    releases = re.findall(r"^## (Unreleased|\d.*)$", changelog, re.MULTILINE)
+    assert releases[0] == "Unreleased"
+    assert releases[1].startswith(f"{version} (")
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ \(\d{4}-\d\d-\d\d\)", release) for release in releases[1:])
 
 
 def test_python_blocks_fit_the_line_length() -> None:
