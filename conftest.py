@@ -22,15 +22,6 @@ def pytest_report_header() -> str:
     return f"Python {sys.version_info.major}.{sys.version_info.minor}, {same} as the resolver's, {RESOLVERS_PYTHON}"
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--boto3", help="the version of boto3 that the tests must be running with")
-
-
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     if os.environ.get("CI") and sys.version_info[:2] != PYTHON:
         raise pytest.UsageError(f"CI: the tests must run on Python {RESOLVERS_PYTHON}; none was found for .venv")
-    import boto3  # noqa: PLC0415 - not needed to list the options
-
-    expected = config.getoption("--boto3")
-    if expected not in {None, boto3.__version__}:
-        raise pytest.UsageError(f"--boto3: expected {expected}, got {boto3.__version__}")

@@ -142,7 +142,7 @@ def test_the_template_is_the_same_from_wheel_and_checkout_and_under_different_ha
 def test_the_asset_is_the_same_whatever_botocore_is_installed(
     wheel: Path, from_checkout: dict[str, Any], tmp_path: Path, botocore: str
 ) -> None:
-    (old_sdk,) = (PROJECT / ".old-sdk/lib").glob("python3.*/site-packages")
+    (old_sdk,) = (PROJECT / ".lowest/lib").glob("python3.*/site-packages")
     environment = SellersEnvironment(
         tmp_path / "seller",
         wheel=wheel,
