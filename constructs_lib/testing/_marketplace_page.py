@@ -20,6 +20,7 @@ ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20
   padding: 0; list-style: none; }
 li { display: flex; flex-direction: column; gap: .75rem; padding: 1rem; border: 1px solid var(--line);
   border-radius: .75rem; background: var(--card); }
+li p { margin: 0; }
 dl { margin: 0; flex: 1; font-size: .9rem; }
 dt { color: var(--quiet); }
 dd { margin: 0 0 .5rem; overflow-wrap: anywhere; font-family: ui-monospace, monospace; }
@@ -37,11 +38,13 @@ class Card:
 
     Attributes:
         label: Describes the buyer.
+        description: What to expect after the button is pressed.
         facts: What ResolveCustomer will return for the buyer.
         fields: The form's fields.
     """
 
     label: str
+    description: str | None
     facts: Mapping[str, str]
     fields: Mapping[str, str]
 
@@ -102,9 +105,10 @@ def _item(fulfillment_url: str, number: int, card: Card) -> str:
     fields = "\n".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in card.fields.items()
     )
+    description = f"<p>{escape(card.description)}</p>\n" if card.description else ""
     return f"""<li>
 <h2 id="offer-{number}">{escape(card.label)}</h2>
-<dl>{facts}</dl>
+{description}<dl>{facts}</dl>
 <form method="post" action="{escape(fulfillment_url)}">
 {fields}
 <button type="submit" aria-describedby="offer-{number}">Set up your account</button>

@@ -30,7 +30,11 @@ _AUTHORIZATION = re.compile(
     r"/aws4_request,\s*SignedHeaders=[^,\s]+,\s*Signature=[0-9a-f]{64}",
     re.ASCII,
 )
-_DENIALS = {
+_MESSAGES = {
+    "InvalidTokenException": "Registration token is invalid.",
+    "ExpiredTokenException": "The submitted registration token has expired.",
+    "ThrottlingException": "Rate exceeded",
+    "InternalServiceErrorException": "An internal error has occurred.",
     "AccessDeniedException": (
         "User: arn:aws:sts::111122223333:assumed-role/resolver/session is not authorized to perform: "
         "aws-marketplace:ResolveCustomer because no identity-based policy allows the aws-marketplace:ResolveCustomer "
@@ -114,11 +118,15 @@ class MarketplaceOffer:
         label: Describes the buyer.
         customer: The buyer that the button's registration token resolves to.
         free_trial: Whether the buyer accepted a free trial.
+        error: The error code that redeeming the button's registration token gets, as in ``MarketplaceStandIn.mint``.
+        description: What to expect after the button is pressed, for the reader of the page.
     """
 
     label: str
     customer: MarketplaceCustomer
     free_trial: bool = False
+    error: str | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +191,8 @@ class MarketplaceStandIn:
 
     It runs within a ``with`` block. Calls must be signed for ``aws-marketplace``; the signature itself is not verified,
     so any secret key works. Each injected fault applies to one signed call, in order; after that, calls succeed again.
+    A token minted with an error gets that error in every call and disturbs no other token, so it suits tests in which
+    several buyers arrive at once.
 
     Example:
         ```python
@@ -207,7 +217,7 @@ class MarketplaceStandIn:
         self.clock = clock or MovableClock()
         self._port = port
         self._token_lifetime = token_lifetime
-        self._tokens: dict[str, tuple[MarketplaceCustomer, datetime]] = {}
+        self._tokens: dict[str, tuple[MarketplaceCustomer, datetime, str | None]] = {}
         self._lock = threading.Lock()
         self._faults: deque[Callable[[_Response], _Response]] = deque()
         self._calls: list[ResolveCustomerCall] = []
@@ -259,31 +269,37 @@ class MarketplaceStandIn:
         with self._lock:
             return tuple(self._calls)
 
-    def mint(self, customer: MarketplaceCustomer) -> str:
+    def mint(self, customer: MarketplaceCustomer, *, error: str | None = None) -> str:
         """Create a registration token.
 
         Args:
             customer: The buyer that it resolves to.
+            error: The error code that every call with this token gets instead, retries included, such as
+                ``ExpiredTokenException``, ``InvalidTokenException``, ``ThrottlingException``,
+                ``InternalServiceErrorException`` (status 500) or ``AccessDeniedException``.
 
         Returns:
             A new opaque token, with characters that a form encodes.
         """
         # The bytes in the middle are "++//" in Base64, and the count leaves "==" at the end.
         token = base64.b64encode(secrets.token_bytes(60) + b"\xfb\xef\xff" + secrets.token_bytes(61)).decode()
-        self._tokens[token] = customer, self.clock()
+        self._tokens[token] = customer, self.clock(), error
         return token
 
-    def form(self, customer: MarketplaceCustomer, *, free_trial: bool = False) -> dict[str, str]:
+    def form(
+        self, customer: MarketplaceCustomer, *, free_trial: bool = False, error: str | None = None
+    ) -> dict[str, str]:
         """Return the fields that a buyer's browser posts to the fulfillment URL.
 
         Args:
             customer: The buyer who presses the button.
             free_trial: Whether the buyer accepted a free trial.
+            error: The error code that redeeming the registration token gets, as in ``mint``.
 
         Returns:
             The fields, not encoded, with a new registration token.
         """
-        fields = {"x-amzn-marketplace-token": self.mint(customer)}
+        fields = {"x-amzn-marketplace-token": self.mint(customer, error=error)}
         if free_trial:
             fields["x-amzn-marketplace-offer-type"] = "free-trial"
         return fields
@@ -309,7 +325,7 @@ class MarketplaceStandIn:
         Args:
             times: To how many calls.
         """
-        self._inject(_error("ThrottlingException", "Rate exceeded"), times)
+        self._inject(_service_error("ThrottlingException"), times)
 
     def fail(self, times: int = 1) -> None:
         """Respond with InternalServiceErrorException and status 500.
@@ -317,8 +333,7 @@ class MarketplaceStandIn:
         Args:
             times: To how many calls.
         """
-        status = HTTPStatus.INTERNAL_SERVER_ERROR
-        self._inject(_error("InternalServiceErrorException", "An internal error has occurred.", status), times)
+        self._inject(_service_error("InternalServiceErrorException"), times)
 
     def refuse(self, times: int = 1, code: str = "AccessDeniedException") -> None:
         """Respond with an error that no retry fixes, and status 400.
@@ -327,7 +342,7 @@ class MarketplaceStandIn:
             times: To how many calls.
             code: The error code, such as ``DisabledApiException``.
         """
-        self._inject(_error(code, _DENIALS.get(code, "The request was denied.")), times)
+        self._inject(_service_error(code), times)
 
     def answer(self, body: Mapping[str, object], times: int = 1) -> None:
         """Respond with success and the given body, for example one without an account.
@@ -381,8 +396,9 @@ class MarketplaceStandIn:
         cards = [
             Card(
                 label=offer.label,
+                description=offer.description,
                 facts=_facts(offer),
-                fields=self.form(offer.customer, free_trial=offer.free_trial),
+                fields=self.form(offer.customer, free_trial=offer.free_trial, error=offer.error),
             )
             for offer in offers
         ]
@@ -421,10 +437,12 @@ class MarketplaceStandIn:
 
     def _resolve(self, token: str) -> _Response:
         if token not in self._tokens:
-            return _error("InvalidTokenException", "Registration token is invalid.")
-        customer, minted_at = self._tokens[token]
+            return _service_error("InvalidTokenException")
+        customer, minted_at, error = self._tokens[token]
+        if error is not None:
+            return _service_error(error)
         if self.clock() - minted_at >= self._token_lifetime:
-            return _error("ExpiredTokenException", "The submitted registration token has expired.")
+            return _service_error("ExpiredTokenException")
         return _Response(body=json.dumps(_members(customer)).encode())
 
 
@@ -487,6 +505,11 @@ def _error(code: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST)
     )
 
 
+def _service_error(code: str) -> _Response:
+    status = HTTPStatus.INTERNAL_SERVER_ERROR if code == "InternalServiceErrorException" else HTTPStatus.BAD_REQUEST
+    return _error(code, _MESSAGES.get(code, "The request was denied."), status)
+
+
 _NOT_FOUND = _Response(status=HTTPStatus.NOT_FOUND, body=b"not found\n", content_type="text/plain; charset=utf-8")
 
 
@@ -533,6 +556,8 @@ def _members(customer: MarketplaceCustomer) -> dict[str, object]:
 
 
 def _facts(offer: MarketplaceOffer) -> dict[str, str]:
+    if offer.error is not None:
+        return {"Error of ResolveCustomer": offer.error}
     facts = {
         "Product code": offer.customer.product_code,
         "AWS account": offer.customer.customer_aws_account_id,

@@ -259,6 +259,46 @@ def test_given_an_error_injected_twice_then_two_calls_meet_it_and_the_third_succ
     assert [call.outcome for call in stand_in.calls] == [error[0], error[0], "OK"]
 
 
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ("ExpiredTokenException", 400),
+        ("InvalidTokenException", 400),
+        ("ThrottlingException", 400),
+        ("InternalServiceErrorException", 500),
+        ("AccessDeniedException", 400),
+        ("Unheard", 400),
+    ],
+)
+def test_given_a_token_with_an_error_then_all_its_calls_get_it_and_no_other_token_does(
+    stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient", error: str, status: int
+) -> None:
+    faulty, good = stand_in.mint(LEGACY, error=error), stand_in.mint(LEGACY)
+
+    assert [(error_of(client, faulty), bool(resolve(client, good))) for _ in range(4)] == [((error, status), True)] * 4
+
+    stand_in.reset()
+    assert error_of(client, faulty) == (error, status)
+
+
+def test_given_a_token_with_an_error_when_a_fault_is_injected_then_the_fault_comes_first(
+    stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
+) -> None:
+    token = stand_in.form(LEGACY, error="ExpiredTokenException")["x-amzn-marketplace-token"]
+    stand_in.throttle()
+
+    assert [error_of(client, token)[0] for _ in range(2)] == ["ThrottlingException", "ExpiredTokenException"]
+
+
+def test_given_a_throttled_token_when_the_sdk_retries_then_every_attempt_is_throttled(
+    stand_in: MarketplaceStandIn,
+) -> None:
+    token = stand_in.mint(LEGACY, error="ThrottlingException")
+    with closing(make_client(stand_in, attempts=3)) as client:
+        assert error_of(client, token) == ("ThrottlingException", 400)
+    assert [call.outcome for call in stand_in.calls] == ["ThrottlingException"] * 3
+
+
 def test_given_a_throttle_when_the_sdk_retries_then_it_succeeds(stand_in: MarketplaceStandIn) -> None:
     stand_in.throttle()
     with closing(make_client(stand_in, attempts=2)) as client:
@@ -555,6 +595,28 @@ def test_given_published_offers_then_each_has_a_button_whose_fields_are_the_buye
     assert [form.fields for form in page.forms] == [{}, {"x-amzn-marketplace-offer-type": "free-trial"}]
     accounts = [resolve(client, token)["CustomerAWSAccountId"] for token in tokens]
     assert accounts == [LEGACY.customer_aws_account_id, LICENSED.customer_aws_account_id]
+
+
+def test_given_an_offer_with_an_error_then_its_button_gets_it_however_often_the_page_is_loaded(
+    stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
+) -> None:
+    offers = [
+        MarketplaceOffer(label="Good", customer=LEGACY, description="Expect <b>303</b>"),
+        MarketplaceOffer(label="Late", customer=LICENSED, error="ExpiredTokenException"),
+    ]
+    stand_in.publish(fulfillment_url=FULFILLMENT_URL, offers=offers)
+
+    for _ in range(2):
+        page = load_page(stand_in)
+
+        good, late = (form.fields["x-amzn-marketplace-token"] for form in page.forms)
+        assert error_of(client, late) == ("ExpiredTokenException", 400)
+        assert resolve(client, good)["CustomerAWSAccountId"] == LEGACY.customer_aws_account_id
+        assert "Expect <b>303</b>" in page.text
+        assert "b" not in page.tags
+        assert "ExpiredTokenException" in page.text
+        # ResolveCustomer returns no buyer.
+        assert LICENSED.customer_aws_account_id not in page.text
 
 
 def test_given_a_page_when_loaded_again_then_its_tokens_are_fresh(stand_in: MarketplaceStandIn) -> None:
