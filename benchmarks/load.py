@@ -328,8 +328,8 @@ def _key(item: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _check_log(deployment: Deployment, log_group: str) -> None:
-    # Of the resolver's log, the local AWS keeps only warnings, errors and tracebacks.
+    # Only warnings, errors and tracebacks are left.
     pages = deployment.aws.client("logs").get_paginator("filter_log_events")
-    others = pages.paginate(logGroupName=log_group, filterPattern="-START -END -REPORT")
+    others = pages.paginate(logGroupName=log_group, filterPattern="-START -END -REPORT -INFO")
     if lines := sum(len(page["events"]) for page in others):
         raise LoadError(f"the resolver's log has {lines} lines of warnings and errors")

@@ -87,6 +87,20 @@ class Deployment:
         """Claim a registration as the product's backend does."""
         return claim_registration(self.claim_url, registration_code, session=self.backend, http=self.http)
 
+    def log_lines(self) -> list[dict[str, Any]]:
+        """Read the resolver's log: the one line of each POST."""
+        pages = self.aws.client("logs").get_paginator("filter_log_events")
+        events = pages.paginate(logGroupName=self._log_group, filterPattern="outcome").search("events")
+        # A traceback may contain the word too.
+        return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
+
+    @cached_property
+    def _log_group(self) -> str:
+        integrations = self.aws.client("apigatewayv2").get_integrations(ApiId=self.api_id)["Items"]
+        function = self.aws.client("lambda").get_function(FunctionName=integrations[0]["IntegrationUri"])
+        name: str = function["Configuration"]["LoggingConfig"]["LogGroup"]
+        return name
+
     def registrations(self) -> list[dict[str, Any]]:
         """Read the whole registrations table."""
         items = self.aws.client("dynamodb").scan(TableName=self.table_name, ConsistentRead=True)["Items"]

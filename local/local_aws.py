@@ -35,6 +35,7 @@ ACCOUNT = "000000000000"
 REGION = "us-east-1"
 
 _PROJECT = Path(__file__).parents[1]
+_LAMBDA_LOGGING = Path(__file__).parent / "emulated/lambda_logging.py"
 _HOST = "127.0.0.1"
 _START_SECONDS = 30
 
@@ -42,9 +43,14 @@ _START_SECONDS = 30
 # The emulator rejects a saved query of CloudWatch Logs, which every dashboard here comes with; it is accepted instead,
 # and kept nowhere.
 _SERVE = """
-import os, signal, sys, threading, uuid
+import os, pathlib, signal, sys, threading, uuid
 from hypercorn.__main__ import main
+from ministack.core import lambda_runtime
 from ministack.services.cloudformation import provisioners
+
+lambda_runtime._PYTHON_WORKER_SCRIPT = (
+    pathlib.Path(sys.argv.pop(1)).read_text(encoding="utf-8") + lambda_runtime._PYTHON_WORKER_SCRIPT
+)
 
 provisioners._RESOURCE_HANDLERS.setdefault("AWS::Logs::QueryDefinition", {
     "create": lambda logical_id, properties, stack: (str(uuid.uuid4()), {}),
@@ -218,9 +224,10 @@ class LocalAws:
             self._port = listener.getsockname()[1]
             # The server inherits a bound socket, so that no other process can take the port in between.
             bind = f"fd://{listener.fileno()}"
-            command = [str(_PROJECT / ".local-aws/bin/python"), "-c", _SERVE, "ministack.app:app", "--workers", "0"]
+            python = [str(_PROJECT / ".local-aws/bin/python"), "-c", _SERVE, str(_LAMBDA_LOGGING)]
+            command = [*python, "ministack.app:app", "--workers", "0", "--bind", bind]
             self._server = subprocess.Popen(
-                [*command, "--bind", bind, "--certfile", str(self.certificate), "--keyfile", str(self.key)],
+                [*command, "--certfile", str(self.certificate), "--keyfile", str(self.key)],
                 cwd=self.folder,
                 env=self._server_environment(),
                 stdin=subprocess.PIPE,

@@ -66,6 +66,24 @@ def test_a_legacy_buyer_is_registered(deployment: Deployment) -> None:
     assert registration_of(customer, deployment)["CustomerIdentifier"] == customer.customer_identifier
 
 
+def test_the_resolvers_log_has_the_line_of_a_registration_and_of_its_claim(deployment: Deployment) -> None:
+    customer = MarketplaceCustomer.licensed(PRODUCT_CODE)
+    form = deployment.marketplace.form(customer)
+    before = len(deployment.log_lines())
+
+    code = registration_code(deployment.set_up_account(form).headers["Location"])
+    deployment.claim(code)
+
+    lines = deployment.log_lines()[before:]
+    account = customer.customer_aws_account_id
+    assert [(line["message"], line["level"], line["status"], line["outcome"]) for line in lines] == [
+        ("POST /register", "INFO", 303, "registered"),
+        ("POST /claim", "INFO", 200, "claimed"),
+    ]
+    assert {line["CustomerAWSAccountId"] for line in lines} == {account}
+    assert not any(secret in str(lines) for secret in (code, *form.values()))
+
+
 def test_a_registration_code_is_claimed_once(deployment: Deployment) -> None:
     response = deployment.set_up_account(deployment.marketplace.form(MarketplaceCustomer.licensed(PRODUCT_CODE)))
     code = registration_code(response.headers["Location"])
