@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,12 @@ import requests
 
 from constructs_lib.testing import MarketplaceStandIn
 from local.backend import claim_registration
-from local.local_aws import ACCOUNT, REGION, LocalAws
+from local.local_aws import ACCOUNT, REGION, LocalAws, named_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+_API_ID = "sellersapi"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,21 +115,28 @@ def registration_code(location: str) -> str:
 
 
 @contextmanager
-def deployed(**context: str) -> Iterator[Deployment]:
+def deployed(*, marketplace_port: int = 0, aws_port: int = 0, **context: str) -> Iterator[Deployment]:
     """Start the stand-in and the local AWS, deploy `app.py`, and stop everything at the end.
 
+    With the same ports, the addresses are the same as in any other deployment.
+
     Args:
+        marketplace_port: port of the Marketplace stand-in; 0 chooses a free one.
+        aws_port: port of the local AWS; 0 chooses a free one.
         context: CDK context for `app.py`, overriding that of `cdk.json`.
 
     Raises:
+        PortError: a port cannot be listened on.
         LocalAwsError: the local AWS did not start, or the deployment failed.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="marketplace-registration-") as folder,
-        MarketplaceStandIn() as marketplace,
-        LocalAws(Path(folder), marketplace_endpoint_url=marketplace.endpoint_url) as aws,
-    ):
-        outputs = aws.deploy(context={"local_aws": "true", **context})["Seller"]
+    with ExitStack() as running:
+        folder = running.enter_context(tempfile.TemporaryDirectory(prefix="marketplace-registration-"))
+        with named_port(marketplace_port):
+            marketplace = running.enter_context(MarketplaceStandIn(port=marketplace_port))
+        aws = running.enter_context(
+            LocalAws(Path(folder), port=aws_port, marketplace_endpoint_url=marketplace.endpoint_url)
+        )
+        outputs = aws.deploy(context={"local_aws": "true", **context}, api_id=_API_ID)["Seller"]
         deployment = Deployment(
             aws=aws, marketplace=marketplace, api_id=outputs["ApiId"], table_name=outputs["TableName"]
         )

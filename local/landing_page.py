@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
+from local.local_aws import named_port
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -85,12 +87,16 @@ class LandingPage:
     A deployment needs the page's address, and the page needs the deployment. So the address is known from the
     beginning, and requests that come before `start` wait.
 
+    Args:
+        port: port to listen on; 0 chooses a free one.
+
     Attributes:
         url: the address, for the construct's `products`.
     """
 
-    def __init__(self) -> None:
-        self._server = _Server()
+    def __init__(self, port: int = 0) -> None:
+        with named_port(port):
+            self._server = _Server(port)
         self._thread: threading.Thread | None = None
         self.url = f"https://127.0.0.1:{self._server.server_address[1]}{_SIGN_UP}"
 
@@ -128,8 +134,8 @@ class _Server(ThreadingTCPServer):
     request_queue_size = 128
     claim: Callable[[str], requests.Response]
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.registrations: dict[str, Mapping[str, str]] = {}
 

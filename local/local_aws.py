@@ -18,7 +18,7 @@ import ssl
 import subprocess
 import sysconfig
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -77,6 +77,23 @@ class LocalAwsError(Exception):
     """The local AWS did not start, or a command failed; the message includes the output."""
 
 
+class PortError(LocalAwsError):
+    """A port cannot be listened on; the message names it."""
+
+
+@contextlib.contextmanager
+def named_port(port: int) -> Iterator[None]:
+    """Name the port in the error if the block cannot listen on it.
+
+    Raises:
+        PortError: the port is in use, or this user may not use it.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise PortError(f"cannot listen on port {port} of {_HOST}: {os.strerror(error.errno or 0)}") from error
+
+
 class LocalAws:
     """The local AWS, running from `__enter__` to `__exit__`.
 
@@ -88,11 +105,12 @@ class LocalAws:
         log: the output of the server and of the CDK command line.
     """
 
-    def __init__(self, folder: Path, *, marketplace_endpoint_url: str | None = None) -> None:
+    def __init__(self, folder: Path, *, port: int = 0, marketplace_endpoint_url: str | None = None) -> None:
         """Start nothing yet.
 
         Args:
             folder: a scratch folder.
+            port: port to listen on; 0 chooses a free one.
             marketplace_endpoint_url: where the Lambdas call AWS Marketplace Metering; the emulator does not support
                 ResolveCustomer.
         """
@@ -103,7 +121,7 @@ class LocalAws:
         self._marketplace_endpoint_url = marketplace_endpoint_url
         self._assembly = self.folder / "cdk.out"
         self._server: subprocess.Popen[bytes] | None = None
-        self._port = 0
+        self._port = port
         self._bootstrapped = False
 
     def __enter__(self) -> Self:
@@ -173,13 +191,19 @@ class LocalAws:
         )
 
     def deploy(
-        self, *, app: str = "python app.py", context: Mapping[str, str] | None = None, cwd: Path = _PROJECT
+        self,
+        *,
+        app: str = "python app.py",
+        context: Mapping[str, str] | None = None,
+        api_id: str | None = None,
+        cwd: Path = _PROJECT,
     ) -> dict[str, dict[str, str]]:
         """Deploy every stack of a CDK app, as `cdk deploy --all` does.
 
         Args:
             app: the command that synthesizes the app.
             context: CDK context values.
+            api_id: of the one HTTP API that is deployed; random by default, as in AWS.
             cwd: where the app runs and has its `cdk.json`.
 
         Returns:
@@ -197,6 +221,9 @@ class LocalAws:
         options = ["--all", "--app", app, "--output", str(self._assembly), "--require-approval", "never"]
         for name, value in (context or {}).items():
             options += ["--context", f"{name}={value}"]
+        if api_id is not None:
+            # The emulator gives a stack's tags to its resources, and takes an API's ID from this one.
+            options += ["--tags", f"ms-custom-id={api_id}"]
         self._cdk("deploy", [*options, "--progress", "events", "--outputs-file", str(outputs)], cwd)
         deployed: dict[str, dict[str, str]] = json.loads(outputs.read_text()) if outputs.exists() else {}
         return deployed
@@ -220,7 +247,9 @@ class LocalAws:
         self._bootstrapped = False
 
     def _start(self) -> None:
-        with socket.create_server((_HOST, 0)) as listener, self.log.open("ab") as log:
+        with named_port(self._port):
+            listener = socket.create_server((_HOST, self._port))
+        with listener, self.log.open("ab") as log:
             self._port = listener.getsockname()[1]
             # The server inherits a bound socket, so that no other process can take the port in between.
             bind = f"fd://{listener.fileno()}"

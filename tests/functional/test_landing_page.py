@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from local.landing_page import LandingPage
-from local.local_aws import write_certificate
+from local.local_aws import PortError, write_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -294,6 +294,17 @@ def test_a_request_before_the_start_waits(
         page.start(claim=backend, certificate=certificate[0], key=certificate[1])
         early.join(10)
     assert [response.status_code for response in responses] == [200]
+
+
+def test_the_page_listens_on_the_given_port_and_names_it_if_it_is_in_use() -> None:
+    with (
+        LandingPage() as first,
+        pytest.raises(PortError, match=f"^cannot listen on port {port(first.url)} of 127.0.0.1"),
+    ):
+        LandingPage(port(first.url))
+
+    with LandingPage(port(first.url)) as second:
+        assert second.url == first.url
 
 
 @pytest.mark.parametrize("started", [True, False])
