@@ -33,7 +33,7 @@ demo: $(INSTALLED) ## deploy app.py to a local AWS and act as buyers, once
 	python -m local.demo
 
 local: $(INSTALLED) ## the same deployment, left running for a browser until Ctrl-C
-	python -m local.stay
+	python -m local.stay $(if $(LOCAL_PORT),--port $(LOCAL_PORT))
 
 synth: $(INSTALLED) ## the CloudFormation template of app.py with the demo's product, into cdk.out
 	cdk synth --quiet --context local_aws=true
