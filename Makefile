@@ -36,8 +36,7 @@ local: $(INSTALLED) ## the same deployment, left running for a browser until Ctr
 	python -m local.stay $(if $(LOCAL_PORT),--port $(LOCAL_PORT))
 
 synth: $(INSTALLED) ## the CloudFormation template of app.py with the demo's product, into cdk.out
-	cdk synth --quiet --context local_aws=true
-	@echo "cdk.out holds the template"
+	python -m local.synth
 
 check: $(INSTALLED) ## format, lint, spelling, types, layers
 	ruff format --check

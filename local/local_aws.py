@@ -16,7 +16,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import sysconfig
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,10 +30,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from local import cdk_cli
+from local.cdk_cli import PROJECT
+
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 
-_PROJECT = Path(__file__).parents[1]
 _LAMBDA_LOGGING = Path(__file__).parent / "emulated/lambda_logging.py"
 _HOST = "127.0.0.1"
 _START_SECONDS = 30
@@ -67,10 +68,6 @@ sys.exit(main())
 """
 
 _NO_PROFILE = {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
-
-_FOREIGN_PREFIXES = ("AWS_", "CDK_", "PYTHON")
-_FOREIGN_SUFFIXES = ("_CA_BUNDLE", "_PROXY")
-_FOREIGN_NAMES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "NODE_OPTIONS")
 
 
 class LocalAwsError(Exception):
@@ -151,13 +148,8 @@ class LocalAws:
     def environment(self) -> dict[str, str]:
         """The environment variables that point the AWS CLI, the CDK or an SDK at this AWS and no other."""
         return {
-            **{name: value for name, value in os.environ.items() if not _is_foreign(name.upper())},
-            "PATH": os.pathsep.join(
-                [sysconfig.get_path("scripts"), str(_PROJECT / "node_modules/.bin"), os.environ.get("PATH", os.defpath)]
-            ),
-            "TMPDIR": str(self.folder),
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            **cdk_cli.environment(self.folder),
+            "HOME": str(Path.home()),
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ENDPOINT_URL_S3": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": "test",
@@ -168,9 +160,6 @@ class LocalAws:
             "NODE_EXTRA_CA_CERTS": str(self.certificate),
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
             "CDK_DEFAULT_REGION": REGION,
-            "CDK_HOME": str(self.folder / "cdk-home"),
-            "CDK_DISABLE_CLI_TELEMETRY": "1",
-            "CDK_DISABLE_VERSION_CHECK": "1",
         }
 
     def client(self, service: str, **credentials: str) -> Any:
@@ -196,7 +185,7 @@ class LocalAws:
         app: str = "python app.py",
         context: Mapping[str, str] | None = None,
         api_id: str | None = None,
-        cwd: Path = _PROJECT,
+        cwd: Path = PROJECT,
     ) -> dict[str, dict[str, str]]:
         """Deploy every stack of a CDK app, as `cdk deploy --all` does.
 
@@ -218,7 +207,7 @@ class LocalAws:
             self._bootstrapped = True
         outputs = self.folder / "outputs.json"
         outputs.unlink(missing_ok=True)
-        options = ["--all", "--app", app, "--output", str(self._assembly), "--require-approval", "never"]
+        options = ["--all", "--app", cdk_cli.app(app), "--output", str(self._assembly), "--require-approval", "never"]
         for name, value in (context or {}).items():
             options += ["--context", f"{name}={value}"]
         if api_id is not None:
@@ -253,7 +242,7 @@ class LocalAws:
             self._port = listener.getsockname()[1]
             # The server inherits a bound socket, so that no other process can take the port in between.
             bind = f"fd://{listener.fileno()}"
-            python = [str(_PROJECT / ".local-aws/bin/python"), "-c", _SERVE, str(_LAMBDA_LOGGING)]
+            python = [str(PROJECT / ".local-aws/bin/python"), "-c", _SERVE, str(_LAMBDA_LOGGING)]
             command = [*python, "ministack.app:app", "--workers", "0", "--bind", bind]
             self._server = subprocess.Popen(
                 [*command, "--certfile", str(self.certificate), "--keyfile", str(self.key)],
@@ -314,33 +303,12 @@ class LocalAws:
             connection.close()
 
     def _cdk(self, command: str, options: Sequence[str], cwd: Path) -> None:
-        line = ["cdk", command, *options, "--no-notices", "--no-color"]
-        with subprocess.Popen(
-            line,
-            cwd=cwd,
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        ) as process:
-            try:
-                output, _ = process.communicate()
-            except BaseException:
-                # Kill the group: otherwise the app would survive and write into a folder that is being removed.
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                raise
+        environment = {**self.environment(), "HOME": str(self.folder)}
+        status, output = cdk_cli.run([command, *options], cwd=cwd, environment=environment)
         with self.log.open("a", encoding="utf-8") as log:
             log.write(output)
-        if process.returncode:
-            raise LocalAwsError(f"{shlex.join(line)} failed with {process.returncode}:\n{output}")
-
-
-def _is_foreign(name: str) -> bool:
-    return name.startswith(_FOREIGN_PREFIXES) or name.endswith(_FOREIGN_SUFFIXES) or name in _FOREIGN_NAMES
+        if status:
+            raise LocalAwsError(f"cdk {shlex.join([command, *options])} failed with {status}:\n{output}")
 
 
 def write_certificate(certificate: Path, key: Path) -> None:
