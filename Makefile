@@ -30,13 +30,13 @@ help: ## this list
 install: $(INSTALLED) ## everything that the other commands need
 
 demo: $(INSTALLED) ## deploy app.py to a local AWS and act as buyers, once
-	python -m local.demo
+	python -m local demo
 
 local: $(INSTALLED) ## the same deployment, left running for a browser until Ctrl-C
-	python -m local.stay $(if $(LOCAL_PORT),--port $(LOCAL_PORT))
+	python -m local stay $(if $(LOCAL_PORT),--port $(LOCAL_PORT))
 
 synth: $(INSTALLED) ## the CloudFormation template of app.py with the demo's product, into cdk.out
-	python -m local.synth
+	python -m local synth
 
 check: $(INSTALLED) ## format, lint, spelling, types, layers
 	ruff format --check

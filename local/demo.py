@@ -124,7 +124,3 @@ def main() -> int:
     for description in failed:
         print(f"  FAILED {description}")
     return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

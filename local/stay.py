@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import signal
 import sys
 import time
 from datetime import datetime
@@ -12,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceOffer
+from local import signals
 from local.deployment import deployed
 from local.landing_page import LandingPage
 from local.local_aws import REGION, LocalAwsError, PortError
@@ -177,8 +177,7 @@ def lines(log: Sequence[Mapping[str, Any]], printed: set[str]) -> Iterator[str]:
 def main() -> int:
     """Deploy and keep running; 0 once stopped, 1 if the deployment failed."""
     ports = _ports()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+    signals.raise_at_the_first()
     try:
         _run(ports)
     except KeyboardInterrupt:
@@ -234,13 +233,6 @@ def _ports() -> Ports:
     if not 0 <= port <= highest:
         parser.error(f"--port must be from 0 to {highest}, got {port}")
     return Ports(*range(port, port + len(Ports()))) if port else Ports(0, 0, 0)
-
-
-def _stop(_number: int, _frame: object) -> None:
-    # A second Ctrl-C must not interrupt the clean-up that the first one started.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
@@ -19,7 +18,3 @@ def main() -> int:
         )
     print(output if status else "cdk.out holds the template")
     return status
-
-
-if __name__ == "__main__":
-    sys.exit(main())
