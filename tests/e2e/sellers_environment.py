@@ -49,7 +49,8 @@ def run(*command: str | Path, env: Mapping[str, str] | None = None, cwd: Path = 
 
 def build(folder: Path) -> Path:
     """Run `make dist`, whatever the state of `.venv`."""
-    run("make", "--old-file", ".venv/.installed", "dist", f"DIST={folder}")
+    scripts = os.path.relpath(Path(sys.executable).parent, PROJECT)
+    run("make", "--old-file", ".venv/.installed", "dist", f"BIN={scripts}", f"DIST={folder}")
     (wheel,) = folder.iterdir()
     return wheel
 

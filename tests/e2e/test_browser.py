@@ -76,7 +76,7 @@ FOCUSED = """() => {
 def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium")
     if executable is None:
-        reason = "chromium is not on the PATH"
+        reason = "chromium is not on the PATH; make browser installs it"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)

@@ -238,4 +238,4 @@ def test_make_local_takes_the_first_port(setting: str, options: str) -> None:
     command = ["make", "--dry-run", "local", *setting.split()]
     printed = subprocess.run(command, cwd=PROJECT, capture_output=True, encoding="utf-8", check=True).stdout
 
-    assert printed.splitlines()[-1].strip() == f"python -m local.stay{options}"
+    assert printed.splitlines()[-1].strip() == f".venv/bin/python -m local stay{options}"
