@@ -9,20 +9,13 @@ from urllib.parse import urlsplit
 from aws_cdk import Annotations, RemovalPolicy, Stack, Token
 from aws_cdk.region_info import RegionInfo
 
+from constructs_lib._marketplace_regions import MARKETPLACE_REGIONS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from aws_cdk import aws_kms as kms
     from constructs import Construct
-
-MARKETPLACE_REGIONS = frozenset(
-    """
-    us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1
-    eu-south-2 eu-west-1 eu-west-2 eu-west-3 af-south-1 ap-east-1 ap-northeast-1 ap-northeast-2 ap-northeast-3
-    ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 il-central-1 me-central-1
-    me-south-1 cn-northwest-1 eusc-de-east-1
-    """.split()  # noqa: SIM905 - a list would be a line for each
-)
 
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[1-9]")
 

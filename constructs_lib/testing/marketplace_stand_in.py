@@ -8,28 +8,21 @@ import json
 import re
 import secrets
 import string
-import threading
 import uuid
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.message import Message
+from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
-from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
-from constructs_lib.testing._loopback_server import LoopbackServer
+from constructs_lib._marketplace_regions import MARKETPLACE_REGIONS
 from constructs_lib.testing._marketplace_page import Card, marketplace_page
+from constructs_lib.testing._stand_in import Response, StandIn, random, signature
 
 _TARGET = "AWSMPMeteringService.ResolveCustomer"
 _JSON = "application/x-amz-json-1.1"
-_AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=(?P<access_key_id>[^/,\s]+)/\d{8}/(?P<region>[^/,\s]+)/(?P<service>[^/,\s]+)"
-    r"/aws4_request,\s*SignedHeaders=[^,\s]+,\s*Signature=[0-9a-f]{64}",
-    re.ASCII,
-)
 _MESSAGES = {
     "InvalidTokenException": "Registration token is invalid.",
     "ExpiredTokenException": "The submitted registration token has expired.",
@@ -78,8 +71,8 @@ class MarketplaceCustomer:
         """
         return cls(
             product_code=product_code,
-            customer_aws_account_id=customer_aws_account_id or _random(string.digits, 12),
-            customer_identifier=customer_identifier or _random(string.ascii_letters + string.digits, 11),
+            customer_aws_account_id=customer_aws_account_id or random(string.digits, 12),
+            customer_identifier=customer_identifier or random(string.ascii_letters + string.digits, 11),
         )
 
     @classmethod
@@ -104,9 +97,9 @@ class MarketplaceCustomer:
         """
         return cls(
             product_code=product_code,
-            customer_aws_account_id=customer_aws_account_id or _random(string.digits, 12),
+            customer_aws_account_id=customer_aws_account_id or random(string.digits, 12),
             license_arn=license_arn or f"arn:aws:license-manager::111122223333:license:l-{uuid.uuid4().hex}",
-            agreement_id=agreement_id or f"agmt-{_random(string.ascii_lowercase + string.digits, 25)}",
+            agreement_id=agreement_id or f"agmt-{random(string.ascii_lowercase + string.digits, 25)}",
         )
 
 
@@ -175,24 +168,16 @@ class MovableClock:
         self._moved += by
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Response:
-    body: bytes = b""
-    content_type: str = _JSON
-    status: HTTPStatus = HTTPStatus.OK
-    headers: Mapping[str, str] = field(default_factory=dict)
-    outcome: str = "OK"
-    delay: float = 0
-    closes_connection: bool = False
+_Response = partial(Response, content_type=_JSON, outcome="OK")
 
 
-class MarketplaceStandIn:
+class MarketplaceStandIn(StandIn):
     """An HTTP server on 127.0.0.1 that responds to ResolveCustomer as AWS Marketplace does.
 
     It runs within a ``with`` block. Calls must be signed for ``aws-marketplace``; the signature itself is not verified,
-    so any secret key works. Each injected fault applies to one signed call, in order; after that, calls succeed again.
-    A token minted with an error gets that error in every call and disturbs no other token, so it suits tests in which
-    several buyers arrive at once.
+    so any secret key works, in any region that has ResolveCustomer. Each injected fault applies to one signed call, in
+    order; after that, calls succeed again. A token minted with an error gets that error in every call and disturbs no
+    other token, so it suits tests in which several buyers arrive at once.
 
     Example:
         ```python
@@ -205,7 +190,12 @@ class MarketplaceStandIn:
     """
 
     def __init__(
-        self, *, port: int = 0, clock: MovableClock | None = None, token_lifetime: timedelta = timedelta(hours=4)
+        self,
+        *,
+        port: int = 0,
+        clock: MovableClock | None = None,
+        token_lifetime: timedelta = timedelta(hours=4),
+        redeem_once: bool = False,
     ) -> None:
         """Prepare a stand-in that does not listen yet.
 
@@ -213,35 +203,17 @@ class MarketplaceStandIn:
             port: Port to listen on; 0 chooses a free one.
             clock: The clock by which registration tokens expire; follows the computer's by default.
             token_lifetime: How long a registration token can be redeemed.
+            redeem_once: Whether a registration token that was redeemed has expired from then on. AWS's reference allows
+                for it; by default, it can be redeemed again until its lifetime is over.
         """
+        super().__init__(port)
         self.clock = clock or MovableClock()
-        self._port = port
         self._token_lifetime = token_lifetime
+        self._redeem_once = redeem_once
         self._tokens: dict[str, tuple[MarketplaceCustomer, datetime, str | None]] = {}
-        self._lock = threading.Lock()
-        self._faults: deque[Callable[[_Response], _Response]] = deque()
         self._calls: list[ResolveCustomerCall] = []
         self._fulfillment_url: str | None = None
         self._offers: tuple[MarketplaceOffer, ...] = ()
-        self._server: _Server | None = None
-
-    def __enter__(self) -> Self:
-        """Start listening.
-
-        Returns:
-            The stand-in itself.
-        """
-        self._server = _Server(self._port, get=self._get, post=self._post)
-        self._server.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop at once, even during a call."""
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
 
     @property
     def endpoint_url(self) -> str:
@@ -250,9 +222,7 @@ class MarketplaceStandIn:
         Raises:
             RuntimeError: The stand-in is not running.
         """
-        if self._server is None:
-            raise RuntimeError("the stand-in has no URL outside its with block")
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self._base_url()
 
     @property
     def page_url(self) -> str:
@@ -325,7 +295,7 @@ class MarketplaceStandIn:
         Args:
             times: To how many calls.
         """
-        self._inject(_service_error("ThrottlingException"), times)
+        self._inject_response(_service_error("ThrottlingException"), times)
 
     def fail(self, times: int = 1) -> None:
         """Respond with InternalServiceErrorException and status 500.
@@ -333,7 +303,7 @@ class MarketplaceStandIn:
         Args:
             times: To how many calls.
         """
-        self._inject(_service_error("InternalServiceErrorException"), times)
+        self._inject_response(_service_error("InternalServiceErrorException"), times)
 
     def refuse(self, times: int = 1, code: str = "AccessDeniedException") -> None:
         """Respond with an error that no retry fixes, and status 400.
@@ -342,7 +312,7 @@ class MarketplaceStandIn:
             times: To how many calls.
             code: The error code, such as ``DisabledApiException``.
         """
-        self._inject(_service_error(code), times)
+        self._inject_response(_service_error(code), times)
 
     def answer(self, body: Mapping[str, object], times: int = 1) -> None:
         """Respond with success and the given body, for example one without an account.
@@ -351,30 +321,7 @@ class MarketplaceStandIn:
             body: The members of the response.
             times: To how many calls.
         """
-        self._inject(_Response(body=json.dumps(body).encode()), times)
-
-    def close_connection(self, times: int = 1) -> None:
-        """Close the connection without a response.
-
-        Args:
-            times: To how many calls.
-        """
-        self._inject(_Response(closes_connection=True, outcome="ConnectionClosed"), times)
-
-    def slow_down(self, seconds: float, times: int = 1) -> None:
-        """Respond correctly but late.
-
-        Args:
-            seconds: How late.
-            times: To how many calls.
-        """
-        with self._lock:
-            self._faults.extend([lambda response: replace(response, delay=seconds)] * times)
-
-    def clear_faults(self) -> None:
-        """Remove the injected faults that no call has used yet."""
-        with self._lock:
-            self._faults.clear()
+        self._inject_response(_Response(body=json.dumps(body).encode()), times)
 
     def reset(self) -> None:
         """Remove the injected faults and the recorded calls; registration tokens and the page stay."""
@@ -382,11 +329,14 @@ class MarketplaceStandIn:
             self._faults.clear()
             self._calls.clear()
 
-    def _inject(self, response: _Response, times: int) -> None:
-        with self._lock:
-            self._faults.extend([lambda _: response] * times)
+    def _inject_response(self, response: Response, times: int) -> None:
+        self._inject(lambda _: response, times)
 
-    def _get(self, path: str) -> _Response:
+    def _respond(self, method: str, path: str, headers: Message, body: bytes) -> Response:
+        response = self._get(path) if method == "GET" else self._post(path, headers, body)
+        return replace(response, headers={"x-amzn-RequestId": str(uuid.uuid4()), **response.headers})
+
+    def _get(self, path: str) -> Response:
         if path == "/favicon.ico":
             return _Response(status=HTTPStatus.NO_CONTENT)
         if path != "/":
@@ -412,91 +362,42 @@ class MarketplaceStandIn:
             },
         )
 
-    def _post(self, path: str, headers: Message, body: bytes) -> _Response:
+    def _post(self, path: str, headers: Message, body: bytes) -> Response:
         if path != "/":
             return _NOT_FOUND
         if headers.get("X-Amz-Target") != _TARGET or headers.get_content_type() != _JSON:
             return _error("UnknownOperationException", "The operation is not known.")
         authorization = headers.get("Authorization")
-        signature = _AUTHORIZATION.fullmatch(authorization or "")
+        signed = signature(authorization)
         token = _registration_token(body)
-        rejection = _signature_error(authorization, signature)
-        response = rejection or (token if isinstance(token, _Response) else self._resolve(token))
+        rejection = _signature_error(authorization, signed)
+        response = rejection or self._with_fault(lambda: self._resolve(token) if isinstance(token, str) else token)
         with self._lock:
-            if rejection is None and self._faults:
-                response = self._faults.popleft()(response)
             self._calls.append(
                 ResolveCustomerCall(
                     registration_token=token if isinstance(token, str) else None,
-                    access_key_id=signature and signature["access_key_id"],
-                    region=signature and signature["region"],
-                    outcome=response.outcome,
+                    access_key_id=signed and signed["access_key_id"],
+                    region=signed and signed["region"],
+                    outcome="ConnectionClosed" if response.closes_connection else str(response.outcome),
                 )
             )
         return response
 
-    def _resolve(self, token: str) -> _Response:
-        if token not in self._tokens:
-            return _service_error("InvalidTokenException")
-        customer, minted_at, error = self._tokens[token]
-        if error is not None:
-            return _service_error(error)
-        if self.clock() - minted_at >= self._token_lifetime:
-            return _service_error("ExpiredTokenException")
+    def _resolve(self, token: str) -> Response:
+        with self._lock:
+            if token not in self._tokens:
+                return _service_error("InvalidTokenException")
+            customer, minted_at, error = self._tokens[token]
+            if error is not None:
+                return _service_error(error)
+            if self.clock() - minted_at >= self._token_lifetime:
+                return _service_error("ExpiredTokenException")
+            if self._redeem_once:
+                self._tokens[token] = customer, datetime.min.replace(tzinfo=UTC), None
         return _Response(body=json.dumps(_members(customer)).encode())
 
 
-class _Server(LoopbackServer):
-    def __init__(
-        self, port: int, *, get: Callable[[str], _Response], post: Callable[[str, Message, bytes], _Response]
-    ) -> None:
-        super().__init__(_Handler, port)
-        self.get = get
-        self.post = post
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_GET(self) -> None:
-        self._send(self._stand_in.get(self._path))
-
-    def do_POST(self) -> None:
-        length = self.headers.get("Content-Length", "")
-        if not length.isdecimal():
-            # It is unknown where the next request begins.
-            self.close_connection = True
-            length = "0"
-        self._send(self._stand_in.post(self._path, self.headers, self.rfile.read(int(length))))
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
-    @property
-    def _stand_in(self) -> _Server:
-        return cast("_Server", self.server)
-
-    @property
-    def _path(self) -> str:
-        return self.path.partition("?")[0]
-
-    def _send(self, response: _Response) -> None:
-        if response.closes_connection or (response.delay and self._stand_in.stopping.wait(response.delay)):
-            self.close_connection = True
-            return
-        headers = {"x-amzn-RequestId": str(uuid.uuid4()), **response.headers}
-        if response.status is not HTTPStatus.NO_CONTENT:
-            headers |= {"Content-Type": response.content_type, "Content-Length": str(len(response.body))}
-        if self.close_connection:
-            headers["Connection"] = "close"
-        head = f"HTTP/1.1 {response.status.value} {response.status.phrase}\r\n"
-        head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        # One write, one packet: a separate body would wait for the acknowledgment of the head.
-        self.wfile.write(head.encode("latin-1") + b"\r\n" + response.body)
-
-
-def _error(code: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> _Response:
+def _error(code: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> Response:
     return _Response(
         body=json.dumps({"__type": code, "message": message}).encode(),
         status=status,
@@ -505,7 +406,7 @@ def _error(code: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST)
     )
 
 
-def _service_error(code: str) -> _Response:
+def _service_error(code: str) -> Response:
     status = HTTPStatus.INTERNAL_SERVER_ERROR if code == "InternalServiceErrorException" else HTTPStatus.BAD_REQUEST
     return _error(code, _MESSAGES.get(code, "The request was denied."), status)
 
@@ -513,21 +414,28 @@ def _service_error(code: str) -> _Response:
 _NOT_FOUND = _Response(status=HTTPStatus.NOT_FOUND, body=b"not found\n", content_type="text/plain; charset=utf-8")
 
 
-def _signature_error(authorization: str | None, signature: re.Match[str] | None) -> _Response | None:
+def _signature_error(authorization: str | None, signed: re.Match[str] | None) -> Response | None:
     if authorization is None:
         return _error("MissingAuthenticationTokenException", "Missing Authentication Token", HTTPStatus.FORBIDDEN)
-    if signature is None:
+    if signed is None:
         return _error("IncompleteSignatureException", "The request signature does not conform to AWS standards.")
-    if signature["service"] != "aws-marketplace":
+    if signed["service"] != "aws-marketplace":
         return _error(
             "InvalidSignatureException",
             "Credential should be scoped to correct service: 'aws-marketplace'.",
             HTTPStatus.FORBIDDEN,
         )
+    # A newer region is rejected too: this release does not know it.
+    if signed["region"] not in MARKETPLACE_REGIONS:
+        return _error(
+            "InvalidSignatureException",
+            f"Credential should be scoped to a valid region, not {signed['region']!r}.",
+            HTTPStatus.FORBIDDEN,
+        )
     return None
 
 
-def _registration_token(body: bytes) -> str | _Response:
+def _registration_token(body: bytes) -> str | Response:
     try:
         request = json.loads(body)
     except (ValueError, RecursionError):
@@ -567,7 +475,3 @@ def _facts(offer: MarketplaceOffer) -> dict[str, str]:
         "Offer type": "free-trial" if offer.free_trial else None,
     }
     return {name: value for name, value in facts.items() if value is not None}
-
-
-def _random(alphabet: str, length: int) -> str:
-    return "".join(secrets.choice(alphabet) for _ in range(length))

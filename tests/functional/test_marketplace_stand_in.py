@@ -18,6 +18,7 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from constructs_lib._marketplace_regions import MARKETPLACE_REGIONS
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceOffer, MarketplaceStandIn, MovableClock
 from local.product import PRODUCT_CODE
 
@@ -230,6 +231,25 @@ def test_given_a_frozen_clock_and_a_lifetime_then_tokens_expire_by_them() -> Non
         clock.advance(timedelta(seconds=1))
 
         assert clock() == datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
+        assert error_of(client, token) == ("ExpiredTokenException", 400)
+
+
+def test_given_a_stand_in_that_redeems_once_then_a_resubmitted_token_has_expired() -> None:
+    with MarketplaceStandIn(redeem_once=True) as stand_in, closing(make_client(stand_in)) as client:
+        token, another = stand_in.mint(LICENSED), stand_in.mint(LICENSED)
+        stand_in.throttle()
+
+        assert error_of(client, token) == ("ThrottlingException", 400)
+        assert resolve(client, token)
+        assert error_of(client, token) == ("ExpiredTokenException", 400)
+        assert resolve(client, another)
+
+
+def test_given_a_stand_in_that_redeems_once_then_a_lost_response_is_the_only_one() -> None:
+    with MarketplaceStandIn(redeem_once=True) as stand_in, closing(make_client(stand_in, attempts=2)) as client:
+        token = stand_in.mint(LICENSED)
+        stand_in.close_connection()
+
         assert error_of(client, token) == ("ExpiredTokenException", 400)
 
 
@@ -573,6 +593,39 @@ def test_given_a_port_when_started_again_then_it_is_the_same_address_with_the_sa
             assert resolve(client, token)
 
 
+def test_given_a_running_stand_in_when_entered_again_then_it_runs_until_the_outermost_block_ends() -> None:
+    with MarketplaceStandIn() as stand_in:
+        url = stand_in.endpoint_url
+        with stand_in:
+            assert stand_in.endpoint_url == url
+        with closing(make_client(stand_in)) as client:
+            assert resolve(client, stand_in.mint(LICENSED))
+
+    with pytest.raises(RuntimeError, match="outside its with block"):
+        _ = stand_in.endpoint_url
+
+
+def test_given_two_stand_ins_within_each_other_then_each_knows_its_own_tokens() -> None:
+    with MarketplaceStandIn() as outer, MarketplaceStandIn() as inner:
+        token = outer.mint(LICENSED)
+        for stand_in, known in ((outer, True), (inner, False)):
+            with closing(make_client(stand_in)) as client:
+                if known:
+                    assert resolve(client, token)
+                else:
+                    assert error_of(client, token) == ("InvalidTokenException", 400)
+
+
+def test_given_a_port_in_use_then_entering_fails_and_a_later_block_can_start() -> None:
+    with MarketplaceStandIn() as first:
+        second = MarketplaceStandIn(port=int(first.endpoint_url.rpartition(":")[2]))
+        with pytest.raises(OSError, match="in use"), second:
+            pass
+
+    with second:
+        assert second.endpoint_url
+
+
 def test_given_published_offers_then_each_has_a_button_whose_fields_are_the_buyers_form(
     stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
 ) -> None:
@@ -640,3 +693,23 @@ def test_given_nothing_published_then_the_page_says_what_to_do(stand_in: Marketp
 def test_given_a_url_that_no_form_can_post_to_then_it_is_rejected(stand_in: MarketplaceStandIn) -> None:
     with pytest.raises(ValueError, match="'javascript:alert"):
         stand_in.publish(fulfillment_url="javascript:alert(1)", offers=[])
+
+
+@pytest.mark.parametrize("region", ["us-esat-1", "us-gov-west-1", "x"])
+def test_given_a_region_without_resolve_customer_then_the_call_is_rejected_and_uses_up_no_fault(
+    stand_in: MarketplaceStandIn, region: str
+) -> None:
+    stand_in.throttle()
+    with closing(make_client(stand_in, region=region)) as client:
+        assert error_of(client, stand_in.mint(LICENSED)) == ("InvalidSignatureException", 403)
+
+    assert [call.region for call in stand_in.calls] == [region]
+    with closing(make_client(stand_in, attempts=2)) as client:
+        assert resolve(client, stand_in.mint(LICENSED))
+    assert [call.outcome for call in stand_in.calls][1:] == ["ThrottlingException", "OK"]
+
+
+@pytest.mark.parametrize("region", sorted(MARKETPLACE_REGIONS))
+def test_given_a_region_with_resolve_customer_then_the_call_succeeds(stand_in: MarketplaceStandIn, region: str) -> None:
+    with closing(make_client(stand_in, region=region)) as client:
+        assert resolve(client, stand_in.mint(LICENSED))

@@ -14,7 +14,7 @@ from aws_cdk.assertions import Template
 from aws_cdk.region_info import RegionInfo
 
 from constructs_lib import LostBuyersQuery, MarketplaceSellerRole, RegistrationDashboard
-from constructs_lib._parameters import MARKETPLACE_REGIONS
+from constructs_lib._marketplace_regions import MARKETPLACE_REGIONS
 from tests.infrastructure.stacks import register
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
 from constructs_lib import AlarmSettings, MarketplaceRegistration
-from constructs_lib._parameters import MARKETPLACE_REGIONS
+from constructs_lib._marketplace_regions import MARKETPLACE_REGIONS
 from constructs_lib.registration._signals import SIGNALS
 from local.product import LANDING_PAGE, PRODUCT_CODE
 from tests.infrastructure import test_validation
