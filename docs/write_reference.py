@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference.md"
-PACKAGES = ("constructs_lib", "constructs_lib.testing")
+PACKAGES = ("constructs_lib", "constructs_lib.claims", "constructs_lib.testing")
 
 _INTRODUCTION = """\
 # Reference
 
-The public classes of `constructs_lib` and `constructs_lib.testing`: everything that their `__all__` names, and nothing
-else is public. This page is made from signatures and docstrings by [write_reference.py](write_reference.py); change
-those, then run `make generate`.
+The public classes of `constructs_lib`, `constructs_lib.claims` and `constructs_lib.testing`: everything that their
+`__all__` names, and nothing else is public. This page is made from signatures and docstrings by
+[write_reference.py](write_reference.py); change those, then run `make generate`.
 
 A construct takes `scope` and `construct_id` by position and everything else by name. An invalid value raises
 `ValueError` at synth; the message gives the value and what is allowed. CDK tokens, whose values are not known at synth,
@@ -72,7 +72,12 @@ def _exported(package: str) -> Iterator[ast.ClassDef | ast.Assign]:
         if isinstance(exported, ast.ClassDef):
             # Our base classes are not exported: their members are shown as the class's own.
             for base in filter(None, (found.get(ast.unparse(base)) for base in exported.bases)):
-                exported.body += base.body if isinstance(base, ast.ClassDef) else ()
+                own = {child.name for child in exported.body if isinstance(child, ast.FunctionDef)}
+                exported.body += [
+                    child
+                    for child in (base.body if isinstance(base, ast.ClassDef) else ())
+                    if not (isinstance(child, ast.FunctionDef) and child.name in own)
+                ]
         yield exported
 
 
@@ -105,16 +110,20 @@ def _class(package: str, node: ast.ClassDef) -> str:
         f"```python\nfrom {package} import {node.name}\n```\n",
         doc.text.replace("``", "`") + "\n",
     ]
-    if init:
+    declared = [child for child in node.body if isinstance(child, ast.AnnAssign)]
+    # A seller catches errors and makes none.
+    if init and not node.name.endswith("Error"):
         parts.append(_parameters(node.name, init.args, entries))
-    elif fields := [child for child in node.body if isinstance(child, ast.AnnAssign)]:
-        parts.append(_fields(node.name, fields, attributes))
+    elif declared and not init:
+        parts.append(_fields(node.name, declared, attributes))
         attributes = {}
     for error, text in doc.sections.get("Raises", {}).items():
         parts.append(f"Raises `{error}`: {text}\n".replace("``", "`"))
-    types = _attribute_types(init) | {
-        name: _type(method.returns) for name, method in public.items() if _is_property(method)
-    }
+    types = (
+        _attribute_types(init)
+        | {ast.unparse(field.target): _type(field.annotation) for field in declared}
+        | {name: _type(method.returns) for name, method in public.items() if _is_property(method)}
+    )
     attributes |= {name: _summary(method) for name, method in public.items() if _is_property(method)}
     if attributes:
         parts.append(
@@ -163,6 +172,19 @@ _EVERY_CONSTRUCT = {"scope": "the stack, or any construct in it.", "construct_id
 
 
 def _fields(owner: str, fields: list[ast.AnnAssign], entries: dict[str, str]) -> str:
+    optional = "NotRequired"
+    if any(optional in _type(field.annotation) for field in fields):
+        rows = [
+            (
+                f"`{name}`",
+                f"`{_type(field.annotation).removeprefix(f'{optional}[').removesuffix(']')}`",
+                "no" if optional in _type(field.annotation) else "yes",
+                entries[name],
+            )
+            for field in fields
+            for name in [ast.unparse(field.target)]
+        ]
+        return _table(("key", "type", "always", "meaning"), rows)
     rows = []
     for field in fields:
         name = ast.unparse(field.target)

@@ -1,17 +1,41 @@
-"""A stand-in for AWS Marketplace, to test a registration without it."""
+"""Stand-ins for AWS Marketplace and for the claim URL, to test a registration and a backend without them."""
 
-from constructs_lib.testing.marketplace_stand_in import (
-    MarketplaceCustomer,
-    MarketplaceOffer,
-    MarketplaceStandIn,
-    MovableClock,
-    ResolveCustomerCall,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from constructs_lib.testing.claim_stand_in import ClaimCall, ClaimStandIn
+    from constructs_lib.testing.marketplace_stand_in import (
+        MarketplaceCustomer,
+        MarketplaceOffer,
+        MarketplaceStandIn,
+        MovableClock,
+        ResolveCustomerCall,
+    )
 
 __all__ = [
+    "ClaimCall",
+    "ClaimStandIn",
     "MarketplaceCustomer",
     "MarketplaceOffer",
     "MarketplaceStandIn",
     "MovableClock",
     "ResolveCustomerCall",
 ]
+
+_MODULES = {
+    "ClaimCall": "claim_stand_in",
+    "ClaimStandIn": "claim_stand_in",
+    "MarketplaceCustomer": "marketplace_stand_in",
+    "MarketplaceOffer": "marketplace_stand_in",
+    "MarketplaceStandIn": "marketplace_stand_in",
+    "MovableClock": "marketplace_stand_in",
+    "ResolveCustomerCall": "marketplace_stand_in",
+}
+
+
+def __getattr__(name: str) -> object:
+    # On first use, because pytest loads the plugin in this package at every start.
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,7 @@
 import re
 import secrets
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -54,7 +55,7 @@ class Response:
     closes_connection: bool = False
 
 
-class StandIn:
+class StandIn(ABC):
     """A server on loopback that runs within a ``with`` block, and whose responses may be faulty."""
 
     def __init__(self, port: int) -> None:
@@ -127,9 +128,9 @@ class StandIn:
             raise RuntimeError("the stand-in has no URL outside its with block")
         return f"http://127.0.0.1:{server.server_address[1]}"
 
+    @abstractmethod
     def _respond(self, method: str, path: str, headers: Message, body: bytes) -> Response:
         """Respond to a request."""
-        raise NotImplementedError
 
 
 class _Server(LoopbackServer):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import constructs_lib
-from constructs_lib import testing
+from constructs_lib import claims, testing
 
 ROOT = Path(constructs_lib.__file__).parent
-EXPORTED = {*constructs_lib.__all__, *testing.__all__}
+EXPORTED = {*constructs_lib.__all__, *claims.__all__, *testing.__all__}
 PUBLIC_MODULES = [
     path
     for path in sorted(ROOT.rglob("*.py"))
