@@ -11,7 +11,9 @@ import constructs_lib
 from constructs_lib import claims, testing
 
 ROOT = Path(constructs_lib.__file__).parent
-EXPORTED = {*constructs_lib.__all__, *claims.__all__, *testing.__all__}
+# pytest finds fixtures by name, in the module that the entry point names.
+FIXTURES = {"claim_stand_in", "marketplace_stand_in"}
+EXPORTED = {*constructs_lib.__all__, *claims.__all__, *testing.__all__, *FIXTURES}
 PUBLIC_MODULES = [
     path
     for path in sorted(ROOT.rglob("*.py"))

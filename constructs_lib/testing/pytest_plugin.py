@@ -1,0 +1,57 @@
+"""Fixtures of the test kit; pytest has them wherever this library is installed.
+
+Nothing else of the library is imported before a test asks for a fixture.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from constructs_lib.testing import ClaimStandIn, MarketplaceStandIn
+
+
+@pytest.fixture
+def marketplace_stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[MarketplaceStandIn]:
+    """A running Marketplace stand-in, to which every AWS SDK in the test sends ResolveCustomer."""
+    from constructs_lib.testing import MarketplaceStandIn  # noqa: PLC0415 - see the module
+
+    _isolate(monkeypatch)
+    with MarketplaceStandIn() as stand_in:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_MARKETPLACE_METERING", stand_in.endpoint_url)
+        yield stand_in
+
+
+@pytest.fixture
+def claim_stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClaimStandIn]:
+    """A running claim stand-in, whose ``claim_url`` the test gives to its backend."""
+    from constructs_lib.testing import ClaimStandIn  # noqa: PLC0415 - see the module
+
+    _isolate(monkeypatch)
+    with ClaimStandIn() as stand_in:
+        yield stand_in
+
+
+def _isolate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the SDKs find dummy credentials and a region, and nothing of the machine's own configuration."""
+    region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1"
+    not_proxied = ",".join(filter(None, [os.environ.get("no_proxy"), os.environ.get("NO_PROXY"), "127.0.0.1"]))
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "no_proxy": not_proxied,
+        "NO_PROXY": not_proxied,
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,82 @@
+"""The fixtures of the test kit, in a pytest of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLUGIN = "constructs_lib.testing.pytest_plugin"
+
+pytest_plugins = ["pytester"]
+
+TESTS = """
+import os
+
+import boto3
+
+from constructs_lib.claims import ClaimClient
+from constructs_lib.testing import MarketplaceCustomer
+
+CUSTOMER = MarketplaceCustomer.licensed("a290sds6en72spp3ph4q890es")
+
+
+def test_marketplace(marketplace_stand_in):
+    client = boto3.client("meteringmarketplace")
+    response = client.resolve_customer(RegistrationToken=marketplace_stand_in.mint(CUSTOMER))
+    assert response["ProductCode"] == CUSTOMER.product_code
+
+
+def test_claims(claim_stand_in):
+    with ClaimClient(claim_stand_in.claim_url) as client:
+        assert client.claim(claim_stand_in.mint(CUSTOMER))["ProductCode"] == CUSTOMER.product_code
+    assert [call.region for call in claim_stand_in.calls] == [os.environ["REGION"]]
+
+
+def test_both(marketplace_stand_in, claim_stand_in):
+    assert marketplace_stand_in.endpoint_url != claim_stand_in.claim_url
+
+
+def test_nothing_is_left_behind():
+    assert "AWS_ENDPOINT_URL_MARKETPLACE_METERING" not in os.environ
+    assert os.environ["AWS_PROFILE"] == "missing"
+"""
+
+
+@pytest.mark.parametrize(("region", "expected"), [(None, "us-east-1"), ("eu-central-1", "eu-central-1")])
+def test_the_fixtures_run_stand_ins_for_any_configuration_of_the_machine(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, region: str | None, expected: str
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_REGION", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {
+        "AWS_PROFILE": "missing",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+        "REGION": expected,
+        **({"AWS_REGION": region} if region else {}),
+    }.items():
+        monkeypatch.setenv(name, value)
+    pytester.makepyfile(TESTS)
+
+    # The old SDK is older than the deprecation.
+    result = pytester.runpytest_inprocess(
+        "-p", PLUGIN, "-W", "error", "-W", "ignore:datetime.datetime.utcnow:DeprecationWarning"
+    )
+
+    result.assert_outcomes(passed=4)
+
+
+def test_loading_the_plugin_costs_nothing() -> None:
+    script = (
+        f"import pytest, sys; before = {{*sys.modules}}; import {PLUGIN}; "
+        "print(*sorted({name for name in {*sys.modules} - before if not name.startswith('encodings')}))"
+    )
+
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert run.stdout.split() == ["constructs_lib", "constructs_lib.testing", PLUGIN]
