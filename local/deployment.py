@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
+import botocore.session
 import requests
 
+from constructs_lib.claims import ClaimClient
 from constructs_lib.testing import MarketplaceStandIn
-from local.backend import claim_registration
 from local.local_aws import ACCOUNT, REGION, LocalAws, named_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from constructs_lib.claims import Registration
 
 _API_ID = "sellersapi"
 
@@ -60,7 +62,7 @@ class Deployment:
         return session
 
     @cached_property
-    def backend(self) -> boto3.Session:
+    def backend(self) -> botocore.session.Session:
         """Credentials of a role with only the permission from ``grant_claim``."""
         iam, sts = self.aws.client("iam"), self.aws.client("sts")
         trust = _policy("sts:AssumeRole", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})
@@ -71,13 +73,20 @@ class Deployment:
             PolicyName="claim",
             PolicyDocument=_policy("execute-api:Invoke", Resource=route),
         )
-        credentials = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="backend")["Credentials"]
-        return boto3.Session(
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials["SessionToken"],
-            region_name=REGION,
-        )
+        return self.session(sts.assume_role(RoleArn=role["Arn"], RoleSessionName="backend")["Credentials"])
+
+    @cached_property
+    def claims(self) -> ClaimClient:
+        """The backend's claim client."""
+        return ClaimClient(self.claim_url, session=self.backend)
+
+    def session(self, credentials: Mapping[str, str]) -> botocore.session.Session:
+        """Return a session that trusts the local AWS, with credentials as STS returns them."""
+        session = botocore.session.Session()
+        session.set_credentials(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
+        session.set_config_variable("region", REGION)
+        session.set_config_variable("ca_bundle", str(self.aws.certificate))
+        return session
 
     def set_up_account(self, form: Mapping[str, str]) -> requests.Response:
         """Send the request that the browser sends when the buyer presses the button."""
@@ -85,9 +94,13 @@ class Deployment:
             self.fulfillment_url, data=form, headers={"Accept": "text/html"}, allow_redirects=False, timeout=60
         )
 
-    def claim(self, registration_code: str) -> requests.Response:
-        """Claim a registration as the product's backend does."""
-        return claim_registration(self.claim_url, registration_code, session=self.backend, http=self.http)
+    def claim(self, registration_code: str) -> Registration:
+        """Claim a registration as the product's backend does.
+
+        Raises:
+            ClaimError: the claim failed.
+        """
+        return self.claims.claim(registration_code)
 
     def log_lines(self) -> list[dict[str, Any]]:
         """Read the resolver's log: the one line of each POST."""

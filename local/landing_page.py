@@ -15,7 +15,7 @@ from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import parse_qs, urlsplit
 
-import requests
+from constructs_lib.claims import ClaimError, ClaimRejectedError
 
 from local.local_aws import named_port
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
+
+    from constructs_lib.claims import Registration
 
 _SIGN_UP = "/signup"
 _LOG_IN = "/login"
@@ -111,11 +113,11 @@ class LandingPage:
             self._thread.join()
         self._server.server_close()
 
-    def start(self, *, claim: Callable[[str], requests.Response], certificate: Path, key: Path) -> None:
+    def start(self, *, claim: Callable[[str], Registration], certificate: Path, key: Path) -> None:
         """Serve.
 
         Args:
-            claim: claims a registration by its code; called from several threads.
+            claim: claims a registration by its code, or raises ClaimError; called from several threads.
             certificate: for 127.0.0.1.
             key: the certificate's private key.
         """
@@ -132,12 +134,12 @@ class _Server(ThreadingTCPServer):
     # A browser opens connections in advance and leaves them idle; shutting down does not wait for them.
     daemon_threads = True
     request_queue_size = 128
-    claim: Callable[[str], requests.Response]
+    claim: Callable[[str], Registration]
 
     def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.registrations: dict[str, Mapping[str, str]] = {}
+        self.registrations: dict[str, Registration] = {}
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = super().get_request()
@@ -187,32 +189,29 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _claim(self, code: str) -> None:
         try:
-            response = self._landing_page.claim(code)
-            status = response.status_code
-        except requests.RequestException:
-            status = HTTPStatus.SERVICE_UNAVAILABLE
-        if status == HTTPStatus.OK:
-            # A new session for every claim: a session ID planted in the browser by someone else gets no registration.
-            session = secrets.token_urlsafe(32)
-            self._landing_page.registrations[session] = response.json()
-            cookie = f"{_COOKIE}={session}; Path={_SIGN_UP}; HttpOnly; Secure; SameSite=Lax"
-            # Removes the code from the address, and so from the history and from copied links.
-            self._send(HTTPStatus.SEE_OTHER, {"Location": _SIGN_UP, "Set-Cookie": cookie})
-        elif status == HTTPStatus.NOT_FOUND:
+            registration = self._landing_page.claim(code)
+        except ClaimRejectedError:
             self._page(
                 HTTPStatus.NOT_FOUND,
                 "This registration cannot be used",
                 "<p>Its code is unknown, has expired, or was used before. Your subscription is not affected.</p>"
                 f"{_START_AGAIN}",
             )
-        else:
+        except ClaimError:
             self._page(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "Your registration could not be read",
                 "<p>Your subscription is not affected. Reload this page in a few seconds.</p>",
             )
+        else:
+            # A new session for every claim: a session ID planted in the browser by someone else gets no registration.
+            session = secrets.token_urlsafe(32)
+            self._landing_page.registrations[session] = registration
+            cookie = f"{_COOKIE}={session}; Path={_SIGN_UP}; HttpOnly; Secure; SameSite=Lax"
+            # Removes the code from the address, and so from the history and from copied links.
+            self._send(HTTPStatus.SEE_OTHER, {"Location": _SIGN_UP, "Set-Cookie": cookie})
 
-    def _registration(self) -> Mapping[str, str] | None:
+    def _registration(self) -> Registration | None:
         # Cookies ignore the port: other servers' on this machine arrive too, and http.cookies fails on odd ones.
         for pair in self.headers.get("Cookie", "").split(";"):
             name, _, session = pair.strip().partition("=")
@@ -239,9 +238,9 @@ class _Handler(BaseHTTPRequestHandler):
         return cast("_Server", self.server)
 
 
-def _sign_up_form(registration: Mapping[str, str]) -> str:
+def _sign_up_form(registration: Registration) -> str:
     facts = "".join(
-        f"<dt>{label}</dt><dd>{escape(registration[name])}</dd>"
+        f"<dt>{label}</dt><dd>{escape(str(registration.get(name)))}</dd>"
         for name, label in _FACTS.items()
         if name in registration
     )

@@ -119,9 +119,7 @@ def is_problem(response: ClaimResponse, error: type[RegistrationError]) -> bool:
     assert response.headers["content-type"] == "application/problem+json"
     check_headers(response)
     members = json.loads(response.body)
-    reference = members.pop("reference")
-    assert isinstance(reference, str)
-    assert response.headers.get("apigw-requestid", reference) == reference
+    assert isinstance(members.pop("reference"), str)
     assert ("retry-after" in response.headers) == (status == 503)
     assert members == {
         "type": "about:blank",
@@ -309,9 +307,9 @@ def an_unsigned_claim_is_denied(route: ClaimRoute) -> None:
 @gateway_case
 def another_route_is_not_found(route: ClaimRoute) -> None:
     for method, path in (("GET", "/claim"), ("POST", "/claim/more"), ("POST", "/")):
-        response = route.request(method, path, headers={}, body=b"", signed=True)
+        response = route.request(method, path, headers={}, body=b"", signed=False)
 
-        assert (response.status, json.loads(response.body)) == (404, {"message": "Not Found"})
+        assert (response.status, json.loads(response.body)) == (404, {"message": "Not Found"}), response
 
 
 @outage_case

@@ -1,6 +1,8 @@
 """A seller's stack and code, and how to test both: the example is about ``test_seller.py``.
 
-pytest examples/tested
+    pytest -p constructs_lib.testing.pytest_plugin examples/tested
+
+In a project that has the library installed, pytest has its fixtures without ``-p``.
 """
 
 from aws_cdk import App, Stack

@@ -10,14 +10,17 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Match, Template
 
-from constructs_lib.testing import MarketplaceCustomer, MarketplaceStandIn
+from constructs_lib.claims import ClaimClient
+from constructs_lib.testing import MarketplaceCustomer
 from examples.tested.app import build
-from examples.tested.backend import StartAgainError, tenant_of
+from examples.tested.backend import StartAgainError, landing_page, tenant_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_meteringmarketplace import MarketplaceMeteringClient
+
+    from constructs_lib.testing import ClaimStandIn, MarketplaceStandIn
 
 PRODUCT = "a290sds6en72spp3ph4q890es"
 
@@ -30,18 +33,14 @@ def template() -> Template:
 
 
 @pytest.fixture
-def marketplace() -> Iterator[MarketplaceStandIn]:
-    with MarketplaceStandIn() as stand_in:
-        yield stand_in
+def metering(marketplace_stand_in: MarketplaceStandIn) -> MarketplaceMeteringClient:  # noqa: ARG001 - the SDK finds it
+    return boto3.client("meteringmarketplace")
 
 
 @pytest.fixture
-def metering(marketplace: MarketplaceStandIn, monkeypatch: pytest.MonkeyPatch) -> MarketplaceMeteringClient:
-    # The code under test need not know the stand-in: this variable directs the SDK to it.
-    monkeypatch.setenv("AWS_ENDPOINT_URL_MARKETPLACE_METERING", marketplace.endpoint_url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    return boto3.client("meteringmarketplace", region_name="us-east-1")
+def claims(claim_stand_in: ClaimStandIn) -> Iterator[ClaimClient]:
+    with ClaimClient(claim_stand_in.claim_url, timeout=1) as client:
+        yield client
 
 
 def test_the_registrations_table_outlives_the_stack(template: Template) -> None:
@@ -71,37 +70,68 @@ def test_the_backend_may_only_claim(template: Template) -> None:
 
 
 def test_two_licenses_of_one_account_are_two_tenants(
-    marketplace: MarketplaceStandIn, metering: MarketplaceMeteringClient
+    marketplace_stand_in: MarketplaceStandIn, metering: MarketplaceMeteringClient
 ) -> None:
     first = MarketplaceCustomer.licensed(PRODUCT)
     second = MarketplaceCustomer.licensed(PRODUCT, customer_aws_account_id=first.customer_aws_account_id)
 
-    tenants = [tenant_of(marketplace.mint(buyer), metering=metering) for buyer in (first, second)]
+    tenants = [tenant_of(marketplace_stand_in.mint(buyer), metering=metering) for buyer in (first, second)]
 
     assert tenants == [first.license_arn, second.license_arn]
 
 
 def test_without_a_license_the_account_is_the_tenant(
-    marketplace: MarketplaceStandIn, metering: MarketplaceMeteringClient
+    marketplace_stand_in: MarketplaceStandIn, metering: MarketplaceMeteringClient
 ) -> None:
     buyer = MarketplaceCustomer.legacy(PRODUCT)
 
-    assert tenant_of(marketplace.mint(buyer), metering=metering) == buyer.customer_aws_account_id
+    assert tenant_of(marketplace_stand_in.mint(buyer), metering=metering) == buyer.customer_aws_account_id
 
 
-def test_a_throttled_call_is_retried(marketplace: MarketplaceStandIn, metering: MarketplaceMeteringClient) -> None:
+def test_a_throttled_call_is_retried(
+    marketplace_stand_in: MarketplaceStandIn, metering: MarketplaceMeteringClient
+) -> None:
     buyer = MarketplaceCustomer.licensed(PRODUCT)
-    marketplace.throttle()
+    marketplace_stand_in.throttle()
 
-    assert tenant_of(marketplace.mint(buyer), metering=metering) == buyer.license_arn
-    assert [call.outcome for call in marketplace.calls] == ["ThrottlingException", "OK"]
+    assert tenant_of(marketplace_stand_in.mint(buyer), metering=metering) == buyer.license_arn
+    assert [call.outcome for call in marketplace_stand_in.calls] == ["ThrottlingException", "OK"]
 
 
 def test_a_buyer_with_an_expired_token_starts_again(
-    marketplace: MarketplaceStandIn, metering: MarketplaceMeteringClient
+    marketplace_stand_in: MarketplaceStandIn, metering: MarketplaceMeteringClient
 ) -> None:
-    token = marketplace.mint(MarketplaceCustomer.licensed(PRODUCT))
-    marketplace.clock.advance(timedelta(hours=5))
+    token = marketplace_stand_in.mint(MarketplaceCustomer.licensed(PRODUCT))
+    marketplace_stand_in.clock.advance(timedelta(hours=5))
 
     with pytest.raises(StartAgainError):
         tenant_of(token, metering=metering)
+
+
+def test_the_landing_page_shows_the_buyers_account(claim_stand_in: ClaimStandIn, claims: ClaimClient) -> None:
+    buyer = MarketplaceCustomer.licensed(PRODUCT)
+    claim_stand_in.throttle()
+
+    assert buyer.customer_aws_account_id in landing_page(claim_stand_in.mint(buyer), claims=claims)
+    assert [call.status for call in claim_stand_in.calls] == [429, 200]
+
+
+def test_a_lost_response_does_not_lose_the_registration(claim_stand_in: ClaimStandIn, claims: ClaimClient) -> None:
+    buyer = MarketplaceCustomer.licensed(PRODUCT)
+    claim_stand_in.close_connection()
+
+    assert buyer.customer_aws_account_id in landing_page(claim_stand_in.mint(buyer), claims=claims)
+
+
+def test_a_buyer_with_an_expired_code_starts_again(claim_stand_in: ClaimStandIn, claims: ClaimClient) -> None:
+    code = claim_stand_in.mint(MarketplaceCustomer.licensed(PRODUCT))
+    claim_stand_in.clock.advance(timedelta(minutes=11))
+
+    assert "Set up your account" in landing_page(code, claims=claims)
+
+
+def test_during_an_outage_the_buyer_is_asked_to_reload(claim_stand_in: ClaimStandIn, claims: ClaimClient) -> None:
+    code = claim_stand_in.mint(MarketplaceCustomer.licensed(PRODUCT))
+    claim_stand_in.fail(times=100)
+
+    assert "reload this page" in landing_page(code, claims=claims)

@@ -26,7 +26,7 @@ def deployment(landing_page: LandingPage) -> Iterator[Deployment]:
     """The app with the landing page on this machine, deployed once for all tests."""
     with deployed(landing_page=landing_page.url) as deployment:
         # Created now, while there is one thread: two claims at once would create the backend's role twice.
-        assert deployment.backend
+        assert deployment.claims
         landing_page.start(claim=deployment.claim, certificate=deployment.aws.certificate, key=deployment.aws.key)
         yield deployment
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.backend import claim_registration
-from local.local_aws import ACCOUNT, REGION
+from constructs_lib.claims import ClaimClient, ClaimDeniedError
+from local.local_aws import ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,13 +33,11 @@ def keys_of(credentials: Mapping[str, str]) -> dict[str, str]:
 class Probe:
     """The resolver's own role, assumed by the test."""
 
-    def __init__(self, deployment: Deployment, keys: dict[str, str]) -> None:
+    def __init__(self, deployment: Deployment, credentials: Mapping[str, str]) -> None:
         tables = deployment.aws.client("dynamodb").list_tables()["TableNames"]
         self._aws = deployment.aws
-        self._keys = keys
-        self.session = boto3.Session(
-            keys["aws_access_key_id"], keys["aws_secret_access_key"], keys["aws_session_token"], region_name=REGION
-        )
+        self._keys = keys_of(credentials)
+        self.session = deployment.session(credentials)
         self.registrations = deployment.table_name
         (self.claims,) = (name for name in tables if name.startswith("Seller-RegistrationStoreClaims"))
         self.dynamodb = self.client("dynamodb")
@@ -69,7 +66,7 @@ def probe(deployment: Deployment) -> Iterator[Probe]:
         AttributeDefinitions=[{"AttributeName": "CodeHash", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "CodeHash", "KeyType": "HASH"}],
     )
-    yield Probe(deployment, keys_of(sts.assume_role(RoleArn=role["Arn"], RoleSessionName="probe")["Credentials"]))
+    yield Probe(deployment, sts.assume_role(RoleArn=role["Arn"], RoleSessionName="probe")["Credentials"])
     deployment.aws.client("dynamodb").delete_table(TableName="another-table")
     iam.update_assume_role_policy(
         RoleName=role["RoleName"], PolicyDocument=json.dumps(role["AssumeRolePolicyDocument"])
@@ -148,9 +145,8 @@ def test_every_other_call_is_denied(probe: Probe, call: Callable[[Probe], object
 
 
 def test_a_role_without_the_grant_may_not_claim(deployment: Deployment, probe: Probe) -> None:
-    claim = claim_registration(deployment.claim_url, "x" * 43, session=probe.session, http=deployment.http)
-
-    assert claim.status_code == 403
+    with ClaimClient(deployment.claim_url, session=probe.session) as client, pytest.raises(ClaimDeniedError):
+        client.claim("x" * 43)
 
 
 def test_the_backend_may_not_read_the_registrations_table(deployment: Deployment) -> None:

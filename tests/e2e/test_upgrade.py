@@ -42,8 +42,7 @@ def test_a_registration_survives_an_upgrade_in_place(deployment: Deployment, rel
     with after.http:
         claimed = after.claim(registration_code(response.headers["Location"]))
         again = after.set_up_account(after.marketplace.form(customer))
-    assert claimed.status_code == 200
-    assert claimed.json()["LicenseArn"] == customer.license_arn
+    assert claimed.get("LicenseArn") == customer.license_arn
     assert again.status_code == 303
     (refreshed,) = after.registrations()
     assert refreshed["RegisteredAt"] == registered["RegisteredAt"]

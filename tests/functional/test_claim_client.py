@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any, Self, get_type_hints
 import boto3
 import botocore.session
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, CredentialRetrievalError
 
@@ -36,6 +34,7 @@ from constructs_lib.claims import (
 from constructs_lib.testing import ClaimStandIn, MarketplaceCustomer
 from local.product import PRODUCT_CODE
 from resolver import registration as resolver_registration
+from tests.signatures import is_valid, signed_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -221,13 +220,9 @@ def test_a_request_is_signed_and_has_a_key_of_its_own() -> None:
         assert headers["content-type"] == "application/json"
         assert headers["x-amz-security-token"] == "session-token"
         keys.add(str(uuid.UUID(headers["idempotency-key"])))
-        signed = headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
-        assert {"host", "x-amz-date", "x-amz-security-token"} <= {*signed}
-        check = AWSRequest("POST", server.url, data=body, headers={name: headers[name] for name in signed})
-        check.context["timestamp"] = headers["x-amz-date"]
-        auth = SigV4Auth(Credentials("AKIDEXAMPLE", "secret", "session-token"), "execute-api", "eu-west-1")
-        signature = auth.signature(auth.string_to_sign(check, auth.canonical_request(check)), check)
-        assert headers["authorization"].endswith(f"Signature={signature}")
+        assert {"host", "x-amz-date", "x-amz-security-token"} <= signed_headers(headers)
+        credentials = Credentials("AKIDEXAMPLE", "secret", "session-token")
+        assert is_valid(headers, method="POST", url=server.url, body=body, credentials=credentials, region="eu-west-1")
     assert len(keys) == 2
 
 

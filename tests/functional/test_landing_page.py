@@ -2,23 +2,32 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 import socket
 import ssl
 import threading
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import requests
 
+from constructs_lib.claims import (
+    ClaimConfigurationError,
+    ClaimDeniedError,
+    ClaimError,
+    ClaimRejectedError,
+    ClaimRequestError,
+    ClaimUnavailableError,
+)
 from local.landing_page import LandingPage
 from local.local_aws import PortError, write_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from constructs_lib.claims import Registration
 
 CODE = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 LICENSED = {
@@ -35,17 +44,13 @@ class Backend:
     def __init__(self) -> None:
         self.claimed: list[str] = []
         self.registration: dict[str, str] = LICENSED
-        self.status = 200
-        self.error: Exception | None = None
+        self.error: ClaimError | None = None
 
-    def __call__(self, code: str) -> requests.Response:
+    def __call__(self, code: str) -> Registration:
         self.claimed.append(code)
         if self.error:
             raise self.error
-        response = requests.Response()
-        response.status_code = self.status
-        response._content = json.dumps(self.registration if self.status == 200 else {}).encode()
-        return response
+        return cast("Registration", self.registration)
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +189,7 @@ def test_an_empty_code_is_not_claimed(browser: requests.Session, url: str, backe
 
 
 def test_a_rejected_code_gets_a_page_that_says_so(browser: requests.Session, url: str, backend: Backend) -> None:
-    backend.status = 404
+    backend.error = ClaimRejectedError("no such code")
     response = arrive(browser, url, "<b>used</b>")
 
     assert backend.claimed == ["<b>used</b>"]
@@ -194,19 +199,16 @@ def test_a_rejected_code_gets_a_page_that_says_so(browser: requests.Session, url
     assert not browser.cookies
 
 
-@pytest.mark.parametrize(
-    ("status", "error"),
-    [(403, None), (500, None), (503, None), (599, None), (200, requests.ConnectionError("no connection"))],
-)
+@pytest.mark.parametrize("kind", [ClaimConfigurationError, ClaimDeniedError, ClaimRequestError, ClaimUnavailableError])
 def test_after_a_failed_claim_the_buyer_can_reload_the_page(
-    browser: requests.Session, url: str, backend: Backend, status: int, error: Exception | None
+    browser: requests.Session, url: str, backend: Backend, kind: type[ClaimError]
 ) -> None:
-    backend.status, backend.error = status, error
+    backend.error = kind("no connection")
     response = arrive(browser, url)
     assert (response.status_code, heading(response)) == (503, "Your registration could not be read")
     assert "no connection" not in response.text
 
-    backend.status, backend.error = 200, None
+    backend.error = None
     assert facts(browser.get(response.url, timeout=10))["AWS account"] == "111122223333"
 
 
@@ -239,7 +241,7 @@ def test_every_response_is_kept_from_caches_frames_and_other_sites(
 ) -> None:
     registered = arrive(browser, url)
     thanks = browser.post(url, timeout=10)
-    backend.status = 404
+    backend.error = ClaimRejectedError("no such code")
     responses = [
         *registered.history,
         registered,

@@ -12,22 +12,20 @@ import sys
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 import pytest
-import requests
 from aws_cdk import App, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from moto import mock_aws
 
 import constructs_lib
-from constructs_lib import MarketplaceRegistration, testing
+from constructs_lib import MarketplaceRegistration, claims, testing
 from constructs_lib.registration._metrics import RegistrationMetrics
+from constructs_lib.testing import ClaimStandIn, MarketplaceCustomer
 from docs import write_reference
-from local.backend import claim_registration
 from resolver.errors import (
     BodyTooLargeError,
     BodyUnreadableError,
@@ -48,7 +46,6 @@ PAGES = [
 ]
 # jsii hides the signature of the class itself.
 PARAMETERS = [name for name in inspect.signature(MarketplaceRegistration.__init__).parameters if name != "self"]
-CODE = "pS5c0tQ3x1Qv7w8mW0m2wq4bHn9yKx6dJr3uZf1aLgE"
 
 
 class Block(NamedTuple):
@@ -244,6 +241,13 @@ def test_the_claiming_page_lists_every_error_response_to_a_claim() -> None:
     assert documented_outcomes("docs/claiming.md") == {(STATUSES[error], error.outcome) for error in of_a_claim}
 
 
+def test_the_claiming_page_says_what_to_do_about_every_error_of_the_client() -> None:
+    rows = [line for line in plain(ROOT / "docs/claiming.md").splitlines() if line.startswith("|")]
+
+    errors = {error for row in rows for error in re.findall(r"`(Claim\w+Error)`", row)}
+    assert errors == {name for name in claims.__all__ if name.endswith("Error")} - {"ClaimError"}
+
+
 # --- Examples. Every Python block has a runner; a block without one is a failure.
 
 
@@ -283,58 +287,32 @@ def execute(source: str, names: dict[str, Any]) -> None:
     exec(compile(source, "block", "exec"), names)
 
 
-def is_the_backend(block: Block, _folder: Path) -> None:
-    source = (ROOT / "local" / "backend.py").read_text(encoding="utf-8")
-    assert source.split('"""\n\n', 1)[1] == block.text
+def claims_from_a_landing_page(block: Block, _folder: Path) -> None:
+    names: dict[str, Any] = {}
+    customer = MarketplaceCustomer.licensed("a290sds6en72spp3ph4q890es")
+    with ClaimStandIn() as stand_in, pytest.MonkeyPatch.context() as environment:
+        for name, value in {
+            "CLAIM_URL": stand_in.claim_url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+        }.items():
+            environment.setenv(name, value)
+        execute(block.text, names)
+        code = stand_in.mint(customer)
+        stand_in.deny()
+        with names["claims"]:
+            pages = [names["landing_page"](code) for _ in range(3)]
 
-
-class Http:
-    """Replaces requests: responds with the given statuses, and records the headers sent."""
-
-    ConnectionError, Timeout = requests.ConnectionError, requests.Timeout
-    statuses: list[int] = []  # noqa: RUF012
-    sent: list[dict[str, str]] = []  # noqa: RUF012
-
-    @classmethod
-    def Session(cls) -> type[Http]:  # noqa: N802
-        return cls
-
-    @classmethod
-    def post(cls, url: str, *, data: bytes, headers: dict[str, str], timeout: float) -> requests.Response:
-        assert url == "https://api.example.com/claim"
-        assert timeout > 29
-        assert json.loads(data) == {"registration_code": CODE}
-        cls.sent.append(headers)
-        response = requests.Response()
-        response.status_code = cls.statuses.pop(0)
-        if not response.status_code:
-            raise requests.ConnectionError
-        return response
-
-
-@pytest.fixture
-def backend(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setattr(Http, "statuses", [200])
-    monkeypatch.setattr(Http, "sent", [])
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-west-1")
-    return {
-        "boto3": SimpleNamespace(Session=lambda: session),
-        "claim_registration": claim_registration,
-        "os": SimpleNamespace(environ={"CLAIM_URL": "https://api.example.com/claim"}),
-        "registration_code": CODE,
-        "requests": Http,
-        "session": session,
-    }
-
-
-def needs_backend(block: Block, _folder: Path) -> None:
-    """Mark the block: it runs in a test of its own, below."""
-    assert block.name in IN_A_BACKEND
+    expected = ("reload", customer.customer_aws_account_id, "Go back to AWS Marketplace")
+    assert all(text in page for text, page in zip(expected, pages, strict=True))
 
 
 def pytest_script(block: Block, folder: Path) -> None:
     (folder / "test_block.py").write_text(block.text, encoding="utf-8")
-    out = run([sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "."], folder)
+    plugin = "constructs_lib.testing.pytest_plugin"
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", plugin, "."]
+    out = run(command, folder)
     assert "1 passed" in out
 
 
@@ -432,9 +410,7 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/claiming.md#the-permission": synth_snippet,
     "docs/claiming.md#the-permission 2": synth_snippet,
     "docs/claiming.md#when-to-grant-access": synth_snippet,
-    "docs/claiming.md#the-call-in-python": is_the_backend,
-    "docs/claiming.md#the-call-in-python 2": needs_backend,
-    "docs/claiming.md#retries": needs_backend,
+    "docs/claiming.md#claim-in-python": claims_from_a_landing_page,
     "docs/cost.md#what-to-leave-out-to-halve-it": synth_snippet,
     "docs/custom-domain.md#a-custom-domain-for-a-live-listing": synth_snippet,
     "docs/dashboard.md#the-dashboard": synth_snippet,
@@ -447,9 +423,9 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/several-accounts.md#a-backend-in-a-third-account 2": assumes_the_claimant,
     "docs/several-accounts.md#both-stacks": synth_script,
     "docs/several-accounts.md#stages": synth_snippet,
-    "docs/testing.md#testing": pytest_script,
+    "docs/testing.md#a-backend-that-claims": pytest_script,
+    "docs/testing.md#code-that-redeems-registration-tokens": pytest_script,
 } | {block.name: is_an_import for block in BLOCKS if block.name.startswith("docs/reference.md#")}
-IN_A_BACKEND = {name for name, runner in RUNNERS.items() if runner is needs_backend}
 
 # The languages that a test checks; test_runbook.py and test_dashboard.py run the queries in "logs".
 CHECKED = {"python", "json", "sh", "mermaid", "js", "logs", ""}
@@ -469,35 +445,6 @@ def test_every_block_is_covered() -> None:
 @pytest.mark.parametrize("block", blocks_in("python"))
 def test_python_blocks_run(block: Block, tmp_path: Path) -> None:
     RUNNERS[block.name](block, tmp_path)
-
-
-def test_the_documented_call_claims(backend: dict[str, Any]) -> None:
-    (block,) = (block for block in BLOCKS if block.name == "docs/claiming.md#the-call-in-python 2")
-
-    execute(block.text, backend)
-
-    assert backend["response"].status_code == 200
-    assert "Idempotency-Key" in Http.sent[0]
-
-
-@pytest.mark.parametrize(
-    ("statuses", "status"),
-    [([200], 200), ([503, 200], 200), ([0, 429, 200], 200), ([404], 404), ([503, 503, 503, 503], 503)],
-)
-def test_a_claim_is_retried_until_the_response_is_final(
-    backend: dict[str, Any], statuses: list[int], status: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    Http.statuses[:] = statuses
-    (block,) = (block for block in BLOCKS if block.name == "docs/claiming.md#retries")
-    execute(block.text, backend)
-
-    claim = backend["claim_with_retries"]
-    response = claim("https://api.example.com/claim", CODE, session=backend["session"], http=Http)
-
-    assert response.status_code == status
-    assert not Http.statuses
-    assert len({headers["Idempotency-Key"] for headers in Http.sent}) == 1
 
 
 @pytest.mark.parametrize("block", blocks_in("json"))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
 import runpy
 import subprocess
 import sys
 import threading
 from functools import cache
-from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from importlib import import_module
 from pathlib import Path
 from socketserver import TCPServer
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from aws_cdk import App
@@ -21,10 +23,8 @@ from aws_cdk.assertions import Template
 from botocore.credentials import Credentials
 from syrupy.extensions.json import JSONSnapshotExtension
 
+from constructs_lib.testing import ClaimStandIn, MarketplaceCustomer
 from examples.claiming_backend import app as claiming_backend
-from examples.claiming_backend import outside_aws
-from examples.claiming_backend.backend.handler import ClaimRejectedError, ClaimUnavailableError, claim
-from examples.claiming_backend.backend.handler import handler as claiming_handler
 from examples.publishing_account import app as publishing_account
 from examples.reacting import app as reacting
 from examples.reacting.reactor.handler import react
@@ -34,6 +34,7 @@ from examples.two_products import app as two_products
 from tests.infrastructure.checks import cfn_lint_findings, masked, synthesize_with_cdk_nag
 from tests.infrastructure.stacks import minimal
 from tests.infrastructure.template_difference import difference
+from tests.signatures import is_valid, signed_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -52,9 +53,10 @@ EXAMPLES: dict[str, Callable[[App], None]] = {
 
 EACH = pytest.mark.parametrize("name", EXAMPLES)
 
-REGISTRATION = {"CustomerAWSAccountId": "111122223333", "ProductCode": "a290sds6en72spp3ph4q890es"}
+CUSTOMER = MarketplaceCustomer.licensed("a290sds6en72spp3ph4q890es")
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "session"}
 REGION = "eu-west-1"
+PLUGIN = "constructs_lib.testing.pytest_plugin"
 
 
 @cache
@@ -104,7 +106,7 @@ def test_cfn_lint_reports_no_finding(name: str) -> None:
 
 def test_the_tests_of_an_example_pass() -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "examples/tested"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", PLUGIN, "examples/tested"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -112,129 +114,203 @@ def test_the_tests_of_an_example_pass() -> None:
     )
 
     assert run.returncode == 0, run.stdout
-    assert re.search(r"^7 passed", run.stdout, re.MULTILINE)
+    assert re.search(r"^11 passed", run.stdout, re.MULTILINE)
 
 
-class ClaimUrl(TCPServer):
-    """The construct's ``claim_url`` on loopback, which gives the prepared responses in order."""
+@pytest.fixture
+def claims(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClaimStandIn]:
+    with ClaimStandIn(region=REGION) as stand_in:
+        for name, value in {
+            **CREDENTIALS,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "CLAIM_URL": stand_in.claim_url,
+            # The machine's proxy must not see requests to loopback.
+            "no_proxy": "*",
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("AWS_PROFILE", raising=False)
+        yield stand_in
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _ClaimHandler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/claim"
-        self.responses: list[tuple[int, object]] = []
-        self.requests: list[tuple[Mapping[str, str], object]] = []
+
+def backend(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import a module that reads the environment as it is imported."""
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    return import_module(name)
 
 
-class _ClaimHandler(BaseHTTPRequestHandler):
+def sign_up(claims: ClaimStandIn, code: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
+    """Sign up at the Lambda function."""
+    module = backend("examples.claiming_backend.backend.handler", monkeypatch)
+    with module.claims:
+        response = module.handler({"body": json.dumps({"registration_code": code})}, None)
+    assert claims.calls
+    return response["statusCode"], json.loads(response["body"])["message"]
+
+
+def test_the_function_signs_a_buyer_up(claims: ClaimStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims.throttle()
+    status, message = sign_up(claims, claims.mint(CUSTOMER), monkeypatch)
+
+    assert status == 200
+    assert CUSTOMER.customer_aws_account_id in message
+
+
+def test_the_function_tells_the_buyer_what_to_do(
+    claims: ClaimStandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = claims.mint(CUSTOMER)
+    claims.deny()
+
+    assert sign_up(claims, code, monkeypatch)[0] == 503
+    assert sign_up(claims, "x" * 43, monkeypatch)[0] == 404
+    printed = capsys.readouterr().out
+    assert "ClaimDeniedError" in printed
+    assert code not in printed
+
+
+def test_the_functions_code_has_the_claim_client_and_no_more_of_the_library(tmp_path: Path) -> None:
+    claiming_backend.write_code(tmp_path)
+
+    script = "import handler, sys; assert not {'aws_cdk', 'boto3', 'constructs_lib.testing'} & {*sys.modules}"
+    subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(tmp_path),
+            "CLAIM_URL": "https://abc.execute-api.eu-west-1.amazonaws.com/claim",
+        },
+        check=True,
+    )
+    assert {path.name for path in (tmp_path / "constructs_lib").iterdir()} == {"claims"}
+
+
+def browse(app: Any, url: str, cookie: str = "") -> tuple[int, dict[str, str], str]:
+    """Send a request to an ASGI app."""
+    path, _, query = url.partition("?")
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "query_string": query.encode(),
+        "headers": [(b"cookie", cookie.encode())],
+        "extensions": {},
+    }
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent).decode()
+
+
+def test_the_web_app_claims_and_removes_the_code_from_the_url(
+    claims: ClaimStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = backend("examples.claiming_backend.web", monkeypatch)
+    with module.claims:
+        status, headers, _ = browse(module.app, f"/signup?registration_code={claims.mint(CUSTOMER)}")
+
+        assert (status, headers["location"]) == (303, "/signup")
+        cookie, _, attributes = headers["set-cookie"].partition(";")
+        assert {"HttpOnly", "Secure", "SameSite=lax"} <= {part.strip() for part in attributes.split(";")}
+        assert CUSTOMER.customer_aws_account_id in browse(module.app, "/signup", cookie)[2]
+        assert "AWS Marketplace" in browse(module.app, "/signup")[2]
+
+
+def test_the_web_app_tells_the_buyer_what_to_do(
+    claims: ClaimStandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    module = backend("examples.claiming_backend.web", monkeypatch)
+    code = claims.mint(CUSTOMER)
+    claims.deny()
+    with module.claims:
+        assert browse(module.app, f"/signup?registration_code={code}")[0] == 503
+        assert browse(module.app, f"/signup?registration_code={code}")[0] == 303
+        assert browse(module.app, f"/signup?registration_code={code}")[0] == 404
+
+    assert "ClaimDeniedError" in caplog.text
+    assert code not in caplog.text
+
+
+CLAIMING_PROGRAMS = {
+    "curl": ["sh", "examples/claiming_backend/claim.sh"],
+    "node": [os.environ["JSII_NODE"], "examples/claiming_backend/claim.mjs"],
+}
+
+
+def run_program(name: str, code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        CLAIMING_PROGRAMS[name], cwd=ROOT, input=f"{code}\n", capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("name", CLAIMING_PROGRAMS)
+def test_a_program_claims_once_as_one_claimant(claims: ClaimStandIn, name: str) -> None:
+    code = claims.mint(CUSTOMER)
+    claims.throttle()
+
+    first, second = run_program(name, code), run_program(name, code)
+
+    assert json.loads(first.stdout)["LicenseArn"] == CUSTOMER.license_arn, first
+    assert first.returncode == 0
+    assert [call.status for call in claims.calls] == [429, 200, 404]
+    one, same, another = (call.idempotency_key for call in claims.calls)
+    assert one == same != another
+    assert second.returncode != 0
+    assert second.stdout == ""
+    assert code not in first.stderr + second.stderr
+
+
+class Recorder(BaseHTTPRequestHandler):
+    """Keeps the headers and the body of each request."""
+
+    requests: ClassVar[list[tuple[dict[str, str], bytes]]] = []
+
     def do_POST(self) -> None:
-        server = cast("ClaimUrl", self.server)
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        server.requests.append((dict(self.headers), body))
-        status, response = server.responses.pop(0)
-        if not status:
-            return  # the connection closes without a response
-        content = json.dumps(response).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
         self.end_headers()
-        self.wfile.write(content if response else content[:-1])  # an empty response is truncated
+        self.wfile.write(b"{}")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass
 
 
-@pytest.fixture
-def claim_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClaimUrl]:
-    with ClaimUrl() as server:
-        # The machine's proxy must not see requests to loopback.
-        for name, value in {
-            **CREDENTIALS,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "CLAIM_URL": server.url,
-            "no_proxy": "*",
-        }.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.delenv("AWS_PROFILE", raising=False)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+@pytest.mark.usefixtures("claims")
+@pytest.mark.parametrize("token", ["to+/k==en", ""])
+@pytest.mark.parametrize("name", CLAIMING_PROGRAMS)
+def test_a_programs_signature_is_valid(name: str, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Recorder.requests.clear()
+    with TCPServer(("127.0.0.1", 0), Recorder) as server:
+        url = f"http://127.0.0.1:{server.server_address[1]}/base/claim"
+        monkeypatch.setenv("CLAIM_URL", url)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sec/+ret")
+        monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+        thread = threading.Thread(target=server.handle_request)
         thread.start()
-        yield server
-        server.shutdown()
+        assert run_program(name, "x" * 43).returncode == 0
         thread.join()
 
-
-def post(code: str) -> dict[str, Any]:
-    return claiming_handler({"body": json.dumps({"registration_code": code})}, None)
-
-
-def test_the_backend_claims_with_a_signature(claim_url: ClaimUrl) -> None:
-    claim_url.responses = [(200, REGISTRATION)]
-
-    response = post("code")
-
-    assert response["statusCode"] == HTTPStatus.OK
-    assert REGISTRATION["CustomerAWSAccountId"] in response["body"]
-    ((headers, body),) = claim_url.requests
-    assert body == {"registration_code": "code"}
-    assert re.fullmatch(
-        r"AWS4-HMAC-SHA256 Credential=test/\d{8}/eu-west-1/execute-api/aws4_request, "
-        r"SignedHeaders=content-type;host;idempotency-key;x-amz-date;x-amz-security-token, Signature=[0-9a-f]{64}",
-        headers["Authorization"],
+    ((headers, body),) = Recorder.requests
+    assert json.loads(body) == {"registration_code": "x" * 43}
+    assert ("x-amz-security-token" in signed_headers(headers)) == bool(token)
+    assert is_valid(
+        headers,
+        method="POST",
+        url=url,
+        body=body,
+        credentials=Credentials("test", "sec/+ret", token or None),
+        region=REGION,
     )
-
-
-@pytest.mark.parametrize("first", [0, 200, 429, 503])
-def test_the_backend_retries_as_the_same_claimant(claim_url: ClaimUrl, first: int) -> None:
-    claim_url.responses = [(first, {}), (200, REGISTRATION)]
-
-    assert post("code")["statusCode"] == HTTPStatus.OK
-    one, two = (
-        {name.lower(): value for name, value in headers.items()}["idempotency-key"] for headers, _ in claim_url.requests
-    )
-    assert one == two
-
-
-@pytest.mark.parametrize(("responses", "status"), [([(404, {})], 404), ([(503, {}), (503, {})], 503)])
-def test_the_backend_tells_the_buyer_what_to_do(
-    claim_url: ClaimUrl, responses: list[tuple[int, object]], status: int
-) -> None:
-    claim_url.responses = responses
-
-    assert post("code")["statusCode"] == status
-    assert claim_url.responses == []
-
-
-def test_a_backend_without_the_grant_raises(claim_url: ClaimUrl) -> None:
-    claim_url.responses = [(403, {})]
-
-    with pytest.raises(OSError, match="403"):
-        post("code")
-
-
-@pytest.mark.parametrize(("status", "error"), [(404, ClaimRejectedError), (503, ClaimUnavailableError)])
-def test_a_failed_claim_raises_its_reason(claim_url: ClaimUrl, status: int, error: type[Exception]) -> None:
-    claim_url.responses = [(status, {})] * 2
-
-    with pytest.raises(error):
-        claim(claim_url.url, "code", credentials=Credentials("test", "test"), region=REGION)
-
-
-def test_the_backend_outside_aws_prints_the_registration(
-    claim_url: ClaimUrl, capsys: pytest.CaptureFixture[str]
-) -> None:
-    claim_url.responses = [(200, REGISTRATION)]
-
-    outside_aws.main(claim_url.url, "code")
-
-    assert json.loads(capsys.readouterr().out) == REGISTRATION
-
-
-@pytest.mark.parametrize(("status", "message"), [(404, "unknown, used or expired"), (503, "does not respond")])
-def test_the_backend_outside_aws_exits_with_a_message(claim_url: ClaimUrl, status: int, message: str) -> None:
-    claim_url.responses = [(status, {})] * 2
-
-    with pytest.raises(SystemExit, match=message):
-        outside_aws.main(claim_url.url, "code")
 
 
 REGISTERED = {
