@@ -113,8 +113,8 @@ class ClaimClient:
         Args:
             registration_code: As the landing page received it; never log it.
             idempotency_key: Identifies the claimant, if the same claim may be made again after a
-                ClaimUnavailableError, such as when the buyer reloads the page. A string that others cannot guess; by
-                default, a new one for each call.
+                ClaimUnavailableError, such as when the buyer reloads the page. A string of ASCII that others cannot
+                guess; by default, a new one for each call.
 
         Returns:
             The registration: store it, and discard the registration code.
@@ -126,11 +126,14 @@ class ClaimClient:
             ClaimRequestError: the request itself is wrong.
             ClaimConfigurationError: there are no credentials.
         """
+        key = idempotency_key or str(uuid.uuid4())
+        if not (key.isascii() and key.isprintable()):
+            raise ClaimRequestError("idempotency_key: must be printable ASCII, as it is sent in a header")
         body = json.dumps({"registration_code": registration_code}).encode()
         headers = {
             "Accept": "application/json",
             "Content-Type": "application/json",
-            "Idempotency-Key": idempotency_key or str(uuid.uuid4()),
+            "Idempotency-Key": key,
         }
         deadline = time.monotonic() + self._timeout
         longest_pause = _FIRST_PAUSE

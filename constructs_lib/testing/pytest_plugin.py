@@ -1,6 +1,6 @@
 """Fixtures of the test kit; pytest has them wherever this library is installed.
 
-Nothing else of the library is imported before a test asks for a fixture.
+Nothing more of the library is imported before a test asks for a fixture.
 """
 
 from __future__ import annotations

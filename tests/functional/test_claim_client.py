@@ -64,7 +64,7 @@ def client(claims: ClaimStandIn) -> Iterator[ClaimClient]:
 
 
 class Server:
-    """Answers each connection's first request with the next of the prepared responses."""
+    """Sends the next of the prepared responses on each connection."""
 
     def __init__(self, *responses: bytes | Callable[[socket.socket], None]) -> None:
         self._responses = list(responses)
@@ -235,6 +235,15 @@ def test_the_callers_key_is_sent(claims: ClaimStandIn, client: ClaimClient) -> N
     assert [call.idempotency_key for call in claims.calls] == [KEY, KEY]
 
 
+@pytest.mark.parametrize("key", ["key\r\nX: y", "schlüssel"])
+def test_a_key_that_no_header_can_hold_is_an_error(claims: ClaimStandIn, client: ClaimClient, key: str) -> None:
+    with pytest.raises(ClaimRequestError, match=r"^idempotency_key: ") as wrong:
+        client.claim(CODE, idempotency_key=key)
+
+    assert key not in str(wrong.value)
+    assert not claims.calls
+
+
 def test_claims_from_threads_reuse_connections() -> None:
     connections: set[int] = set()
 
@@ -317,7 +326,7 @@ def test_a_pause_is_as_long_as_the_response_asks_for(claims: ClaimStandIn, clien
 
     assert client.claim(claims.mint(CUSTOMER))
 
-    assert 1 <= time.monotonic() - start < 2
+    assert 1 <= time.monotonic() - start < 4
 
 
 @pytest.mark.parametrize("retry_after", ["Wed, 21 Oct 2026 07:28:00 GMT", "-1", ""])
@@ -365,7 +374,7 @@ def drip_body(connection: socket.socket) -> None:
 @pytest.mark.parametrize("behavior", [hang, drip_head, drip_body])
 def test_one_deadline_bounds_all_attempts(behavior: Callable[[socket.socket], None]) -> None:
     with Server(behavior) as server, ClaimClient(server.url, timeout=0.5) as client:
-        assert 0.4 < seconds(lambda: client.claim(CODE)) < 0.8
+        assert 0.4 < seconds(lambda: client.claim(CODE)) < 3
 
 
 def test_a_slow_body_does_not_occupy_a_thread_after_the_deadline() -> None:
@@ -390,16 +399,16 @@ def test_a_hanging_attempt_leaves_time_for_another(claims: ClaimStandIn, monkeyp
 def test_a_slow_credential_provider_is_bounded_too(claims: ClaimStandIn) -> None:
     class Slow:
         def get_credentials(self) -> None:
-            time.sleep(1)
+            time.sleep(5)
 
     with ClaimClient(claims.claim_url, session=Slow(), timeout=0.2) as client:
-        assert seconds(lambda: client.claim(CODE)) < 0.5
+        assert seconds(lambda: client.claim(CODE)) < 3
 
 
 def test_a_pause_beyond_the_deadline_is_not_waited_for(claims: ClaimStandIn) -> None:
-    claims.fail(retry_after=5)
-    with ClaimClient(claims.claim_url, timeout=2) as client:
-        assert seconds(lambda: client.claim(claims.mint(CUSTOMER))) < 1
+    claims.fail(retry_after=60)
+    with ClaimClient(claims.claim_url) as client:
+        assert seconds(lambda: client.claim(claims.mint(CUSTOMER))) < 5
 
 
 def test_the_last_response_is_in_the_error(claims: ClaimStandIn) -> None:
@@ -414,14 +423,16 @@ def test_the_last_response_is_in_the_error(claims: ClaimStandIn) -> None:
     assert unavailable.value.reference
 
 
-def test_a_refused_connection_is_unavailable() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    with (
-        ClaimClient(f"http://127.0.0.1:{port}/claim", timeout=0.3) as client,
-        pytest.raises(ClaimUnavailableError, match=r"within 0\.3 s \(EndpointConnectionError\)") as unavailable,
-    ):
-        client.claim(CODE)
+def test_a_refused_connection_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim_client, "_FIRST_PAUSE", 10)
+    # Bound, but not listening: no other process can take the port.
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with (
+            ClaimClient(f"http://127.0.0.1:{unused.getsockname()[1]}/claim", timeout=5) as client,
+            pytest.raises(ClaimUnavailableError, match=r"within 5 s \(EndpointConnectionError\)$") as unavailable,
+        ):
+            client.claim(CODE)
 
     assert (unavailable.value.status, unavailable.value.reference) == (None, None)
 
