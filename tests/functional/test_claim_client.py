@@ -563,12 +563,13 @@ def test_a_session_of_boto3_claims(claims: ClaimStandIn) -> None:
 def test_the_environments_proxy_is_used_except_for_this_machine(
     claims: ClaimStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(claim_client, "_FIRST_PAUSE", 10)
     with Server(response(502)) as proxy:
         for name in ("http_proxy", "https_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         monkeypatch.delenv("no_proxy", raising=False)
         with (
-            ClaimClient("https://claims.example.com/claim", timeout=0.3) as client,
+            ClaimClient("https://claims.example.com/claim", timeout=5) as client,
             pytest.raises(ClaimUnavailableError, match="ProxyConnectionError"),
         ):
             client.claim(CODE)
