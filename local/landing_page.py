@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import parse_qs, urlsplit
 
 from constructs_lib.claims import ClaimError, ClaimRejectedError
-
 from local.local_aws import named_port
 
 if TYPE_CHECKING:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from constructs_lib.testing.claim_stand_in import ClaimCall, ClaimStandIn
+    from constructs_lib.testing.local_aws import LocalAws
+    from constructs_lib.testing.local_aws_error import LocalAwsError
     from constructs_lib.testing.marketplace_stand_in import (
         MarketplaceCustomer,
         MarketplaceOffer,
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ClaimCall",
     "ClaimStandIn",
+    "LocalAws",
+    "LocalAwsError",
     "MarketplaceCustomer",
     "MarketplaceOffer",
     "MarketplaceStandIn",
@@ -26,6 +30,8 @@ __all__ = [
 _MODULES = {
     "ClaimCall": "claim_stand_in",
     "ClaimStandIn": "claim_stand_in",
+    "LocalAws": "local_aws",
+    "LocalAwsError": "local_aws_error",
     "MarketplaceCustomer": "marketplace_stand_in",
     "MarketplaceOffer": "marketplace_stand_in",
     "MarketplaceStandIn": "marketplace_stand_in",

@@ -13,7 +13,16 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from constructs_lib.testing import ClaimStandIn, MarketplaceStandIn
+    from constructs_lib.testing import ClaimStandIn, LocalAws, MarketplaceStandIn
+
+_EMULATOR = "marketplace_local_aws_python"
+# The emulator pins its SDK exactly, so it cannot be in the environment of the project.
+_INSTALL = "python3 -m venv .local-aws && .local-aws/bin/pip install ministack==1.5.33 boto3==1.43.106"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the setting of the fixture ``local_aws``."""
+    parser.addini(_EMULATOR, "Python of the environment that has the AWS emulator", default=".local-aws/bin/python")
 
 
 @pytest.fixture
@@ -35,6 +44,19 @@ def claim_stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClaimStandIn]:
     _isolate(monkeypatch)
     with ClaimStandIn() as stand_in:
         yield stand_in
+
+
+@pytest.fixture(scope="session")
+def local_aws(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """A running local AWS, to which a test deploys the CDK app in pytest's root folder."""
+    project = pytestconfig.rootpath
+    python = project / str(pytestconfig.getini(_EMULATOR))
+    if not python.exists():
+        pytest.fail(f"there is no AWS emulator at {python}; to install it: {_INSTALL}", pytrace=False)
+    from constructs_lib.testing import LocalAws  # noqa: PLC0415 - see the module
+
+    with LocalAws(tmp_path_factory.mktemp("local-aws"), project=project, python=python) as running:
+        yield running
 
 
 def _isolate(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 import pytest
+
+from constructs_lib import testing
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = "constructs_lib.testing.pytest_plugin"
@@ -69,6 +72,46 @@ def test_the_fixtures_run_stand_ins_for_any_configuration_of_the_machine(
     )
 
     result.assert_outcomes(passed=4)
+
+
+class FakeLocalAws:
+    """Takes the local AWS's place: tests/e2e/test_local_aws_fixture.py has the real one."""
+
+    def __init__(self, _folder: Path, **given: Path) -> None:
+        self.given = given
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("setting", [None, "tools/python"])
+def test_the_local_aws_runs_in_the_environment_that_the_configuration_names(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, setting: str | None
+) -> None:
+    monkeypatch.setattr(testing, "LocalAws", FakeLocalAws, raising=False)
+    python = pytester.path / (setting or ".local-aws/bin/python")
+    if setting:
+        pytester.makeini(f"[pytest]\nmarketplace_local_aws_python = {setting}")
+    pytester.makepyfile(
+        f"""
+        from pathlib import Path
+
+        def test_local_aws(local_aws):
+            assert local_aws.given == {{"project": Path({str(pytester.path)!r}), "python": Path({str(python)!r})}}
+        """
+    )
+
+    without = pytester.runpytest_inprocess("-p", PLUGIN)
+    python.parent.mkdir(parents=True)
+    python.touch()
+    installed = pytester.runpytest_inprocess("-p", PLUGIN)
+
+    without.assert_outcomes(errors=1)
+    without.stdout.fnmatch_lines([f"there is no AWS emulator at {python}; to install it: *"])
+    installed.assert_outcomes(passed=1)
 
 
 def test_loading_the_plugin_costs_nothing() -> None:

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,7 @@ import constructs_lib
 from constructs_lib import MarketplaceRegistration, claims, testing
 from constructs_lib.registration._metrics import RegistrationMetrics
 from constructs_lib.testing import ClaimStandIn, MarketplaceCustomer
+from constructs_lib.testing.pytest_plugin import _INSTALL
 from docs import write_reference
 from resolver.errors import (
     BodyTooLargeError,
@@ -248,6 +250,17 @@ def test_the_claiming_page_says_what_to_do_about_every_error_of_the_client() -> 
     assert errors == {name for name in claims.__all__ if name.endswith("Error")} - {"ClaimError"}
 
 
+def test_the_local_aws_that_sellers_install_is_the_one_that_is_tested() -> None:
+    page = (ROOT / "docs/testing.md").read_text(encoding="utf-8")
+    pinned = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["local-aws"]
+    cdk = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+
+    assert f".local-aws/bin/pip install {' '.join(pinned)}\n" in page
+    assert _INSTALL in page
+    versions = {**cdk.get("dependencies", {}), **cdk.get("devDependencies", {})}
+    assert f"npm install aws-cdk@{versions['aws-cdk']}\n" in page
+
+
 # --- Examples. Every Python block has a runner; a block without one is a failure.
 
 
@@ -314,6 +327,11 @@ def pytest_script(block: Block, folder: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", plugin, "."]
     out = run(command, folder)
     assert "1 passed" in out
+
+
+def is_deployed(block: Block, _folder: Path) -> None:
+    """Mark the block: tests/e2e/test_local_aws_fixture.py runs it."""
+    assert block.name == "docs/testing.md#a-deployed-stack"
 
 
 def migrates(block: Block, _folder: Path) -> None:
@@ -424,6 +442,7 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/several-accounts.md#both-stacks": synth_script,
     "docs/several-accounts.md#stages": synth_snippet,
     "docs/testing.md#a-backend-that-claims": pytest_script,
+    "docs/testing.md#a-deployed-stack": is_deployed,
     "docs/testing.md#code-that-redeems-registration-tokens": pytest_script,
 } | {block.name: is_an_import for block in BLOCKS if block.name.startswith("docs/reference.md#")}
 

@@ -11,8 +11,8 @@ import constructs_lib
 from constructs_lib import claims, testing
 
 ROOT = Path(constructs_lib.__file__).parent
-# pytest finds fixtures by name, in the module that the entry point names.
-FIXTURES = {"claim_stand_in", "marketplace_stand_in"}
+# pytest finds fixtures and hooks by name, in the module that the entry point names.
+FIXTURES = {"claim_stand_in", "local_aws", "marketplace_stand_in", "pytest_addoption"}
 EXPORTED = {*constructs_lib.__all__, *claims.__all__, *testing.__all__, *FIXTURES}
 PUBLIC_MODULES = [
     path

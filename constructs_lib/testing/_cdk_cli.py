@@ -13,23 +13,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PROJECT = Path(__file__).parents[1]
-
 _FOREIGN_PREFIXES = ("AWS_", "CDK_", "PYTHON")
 _FOREIGN_SUFFIXES = ("_CA_BUNDLE", "_PROXY")
 _FOREIGN_NAMES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "NODE_OPTIONS")
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, project: Path) -> dict[str, str]:
     """Return the environment variables of the command line, which has no credentials, and does not look for any.
 
     Args:
         folder: what the command line takes for the home folder, and where it writes.
+        project: has the command line in its `node_modules`, unless that is on the PATH.
     """
     return {
         **{name: value for name, value in os.environ.items() if not _is_foreign(name.upper())},
         "PATH": os.pathsep.join(
-            [sysconfig.get_path("scripts"), str(PROJECT / "node_modules/.bin"), os.environ.get("PATH", os.defpath)]
+            [sysconfig.get_path("scripts"), str(project / "node_modules/.bin"), os.environ.get("PATH", os.defpath)]
         ),
         "HOME": str(folder),
         "TMPDIR": str(folder),
@@ -53,8 +52,8 @@ def run(arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) 
     Returns:
         the exit status and the output.
     """
-    with subprocess.Popen(
-        ["cdk", *arguments, "--no-notices", "--no-color"],
+    with subprocess.Popen(  # noqa: S603 - the caller's own command
+        ["cdk", *arguments, "--no-notices", "--no-color"],  # noqa: S607 - whichever cdk the seller has
         cwd=cwd,
         env=environment,
         stdin=subprocess.DEVNULL,
