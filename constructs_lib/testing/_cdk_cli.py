@@ -74,7 +74,12 @@ def run(arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) 
 
 
 def app(command: str) -> str:
-    """Return the command line's `--app`: the command with the real home folder, where the CDK's caches are."""
+    """Return the command line's `--app`: the command with the real home folder, where the CDK's caches are.
+
+    A folder that holds what an app has synthesized is left as it is.
+    """
+    if Path(command).is_dir():
+        return command
     return f"HOME={shlex.quote(str(Path.home()))} {command}"
 
 
