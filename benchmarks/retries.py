@@ -70,8 +70,9 @@ IDLE_SECONDS = 300
 HESITATION_SECONDS = 10
 PRESSES = 4
 
-CLAIM_PAUSES = (1, 5, 10)
-"""Seconds that a backend waits before each retry of a claim, as in docs/claiming.md."""
+CLAIM_SECONDS = 20
+CLAIM_FIRST_PAUSE, CLAIM_LONGEST_PAUSE = 0.25, 4
+"""How long ClaimClient retries, and its pauses, which double and vary from half to the whole."""
 
 REDIRECTED_WITHIN_SECONDS = (3, 10, 30)
 
@@ -278,15 +279,19 @@ class Simulation:
 
     def _claim(self) -> Iterator[float]:
         yield self._about(LANDING_SECONDS)
-        for pause in (*CLAIM_PAUSES, None):
+        deadline, longest_pause = self._now + CLAIM_SECONDS, CLAIM_FIRST_PAUSE
+        while True:
             if (admitted := self._admit(self._claims)) is not None:
                 retries, start = admitted
                 yield start
                 yield self._about(STORE_SECONDS)
                 self._leave(retries)
                 return
-            if pause is not None:
-                yield pause + self._about(STORE_SECONDS)
+            pause = longest_pause * (0.5 + self._random() / 2)
+            longest_pause = min(2 * longest_pause, CLAIM_LONGEST_PAUSE)
+            if self._now + pause >= deadline:
+                break
+            yield pause + self._about(STORE_SECONDS)
         self._outcome.never_claimed += 1
 
     def _admit(self, route: _Bucket) -> tuple[Retries, float] | None:

@@ -49,10 +49,11 @@ class Demo:
         unsigned = deployment.http.post(deployment.claim_url, json={"registration_code": code}, timeout=60)
         self._check(f"{title}: an unsigned claim is denied", unsigned.status_code, HTTPStatus.FORBIDDEN)
         try:
-            account = deployment.claim(code)["CustomerAWSAccountId"]
+            account, outcome = deployment.claim(code)["CustomerAWSAccountId"], "claimed"
         except ClaimError as error:
-            account = str(error)
-        self._check(f"{title}: the signed claim gets the buyer's account", account, customer.customer_aws_account_id)
+            account, outcome = "none", str(error)
+        self._check(f"{title}: the signed claim succeeds", outcome, "claimed")
+        self._check(f"{title}: the backend gets the buyer's account", account, customer.customer_aws_account_id)
 
         print("  the item in the registrations table")
         items = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from botocore.hooks import first_non_none_response
 
 from benchmarks import retries
 from benchmarks.retries import Limit, Outcome, Scenario, Simulation, simulate
+from constructs_lib.claims import ClaimClient, claim_client
 from resolver.handler import RETRY_AFTER_SECONDS
 from sdk.time_limits import MARKETPLACE
 
@@ -211,7 +213,13 @@ def test_the_page_states_the_effect_of_another_burst_of_marketplace() -> None:
     assert sentence in page("docs/scaling.md")
 
 
+def test_a_claim_is_retried_as_the_client_retries_it() -> None:
+    assert inspect.signature(ClaimClient).parameters["timeout"].default == retries.CLAIM_SECONDS
+    pauses = claim_client._FIRST_PAUSE, claim_client._LONGEST_PAUSE
+    assert pauses == (retries.CLAIM_FIRST_PAUSE, retries.CLAIM_LONGEST_PAUSE)
+
+
 def test_the_constants_agree_with_the_pages_that_state_them() -> None:
     assert "| `throttle` | {:g}/s, burst {:g} |".format(*retries.THROTTLE) in page("README.md")
-    assert f"\nPAUSES = {retries.CLAIM_PAUSES}\n" in page("docs/claiming.md")
+    assert f"until {retries.CLAIM_SECONDS} seconds have passed" in page("docs/claiming.md")
     assert f" and `Retry-After: {RETRY_AFTER_SECONDS}` |" in page("docs/scaling.md")

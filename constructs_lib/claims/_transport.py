@@ -97,7 +97,7 @@ class Transport:
 
         A sum of time limits is no bound: the read limit is for each piece that is received, the connect limit for each
         address, and neither covers DNS or a refresh of the credentials. So the attempt runs in a thread, and its result
-        is not waited for any longer. The thread ends at its own limits.
+        is not waited for any longer. The thread ends at its own limits, unless a server drips its head.
 
         Errors are returned as names: botocore's carry the request, with the idempotency key.
         """
