@@ -64,10 +64,20 @@ class SellersEnvironment:
         base: The Python.
         extras: The wheel's extras.
         botocore: A folder that has another botocore, or "none" for an environment without one.
+        tools: What the seller installed besides the wheel.
+        guarded: Whether the network is out of reach.
     """
 
     def __init__(
-        self, folder: Path, *, wheel: Path, base: Path, extras: tuple[str, ...] = ("cdk",), botocore: str | Path = ""
+        self,
+        folder: Path,
+        *,
+        wheel: Path,
+        base: Path,
+        extras: tuple[str, ...] = ("cdk",),
+        botocore: str | Path = "",
+        tools: tuple[str, ...] = (),
+        guarded: bool = True,
     ) -> None:
         self.folder = folder
         self.python = folder / "venv/bin/python"
@@ -75,15 +85,15 @@ class SellersEnvironment:
             (folder / scratch).mkdir(parents=True)
         run(base, "-m", "venv", "--without-pip", folder / "venv")
         (site,) = (folder / "venv/lib").glob("python3.*/site-packages")
-        link_dependencies(wheel, site, extras)
+        link_dependencies(wheel, site, extras, tools)
         if botocore:
             (site / "botocore").unlink()
         if isinstance(botocore, Path):
             (site / "botocore").symlink_to(botocore / "botocore")
         self.pip("install", "--quiet", "--no-index", wheel)
-        (site / "no_network_guard.py").write_text(GUARD)
+        (site / "no_network_guard.py").write_text(GUARD if guarded else "")
         (site / "no_network_guard.pth").write_text("import no_network_guard\n")
-        (folder / "no-network.js").write_text(NODE_GUARD)
+        (folder / "no-network.js").write_text(NODE_GUARD if guarded else "")
         shutil.copytree(SELLERS, folder / "sellers", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
 
     def pip(self, *arguments: str | Path) -> str:
@@ -111,13 +121,14 @@ class SellersEnvironment:
         return template(out)
 
 
-def link_dependencies(wheel: Path, site: Path, extras: tuple[str, ...]) -> None:
+def link_dependencies(wheel: Path, site: Path, extras: tuple[str, ...], tools: tuple[str, ...]) -> None:
     """Link the tests' own packages, which saves a minute, but only the dependencies that the wheel declares."""
     wanted = [
         (requirement, extra)
         for requirement in map(Requirement, metadata(wheel, "Requires-Dist"))
         for extra in ("", *extras)
     ]
+    wanted += [(Requirement(tool), "") for tool in tools]
     linked = set()
     while wanted:
         requirement, extra = wanted.pop()
