@@ -47,7 +47,7 @@ def written(environment: SellersEnvironment, **files: str) -> Path:
 
 def passed(environment: SellersEnvironment, folder: Path, *options: str, **variables: str) -> int:
     """Run the user's tests, and return how many passed."""
-    command = [environment.python, "-m", "pytest", "-q", "-W", "error", *options]
+    command: list[str | Path] = [environment.python, "-m", "pytest", "-q", "-W", "error", *options]
     out = run(*command, env={**environment.variables(), **variables}, cwd=folder)
     (number,) = re.findall(r"^(\d+) passed", out, re.MULTILINE)
     return int(number)
