@@ -331,7 +331,7 @@ def pytest_script(block: Block, folder: Path) -> None:
 
 def is_deployed(block: Block, _folder: Path) -> None:
     """Mark the block: tests/e2e/test_local_aws_fixture.py runs it."""
-    assert block.name == "docs/testing.md#a-deployed-stack"
+    assert block.name == "docs/testing.md#a-deployed-stack 2"
 
 
 def migrates(block: Block, _folder: Path) -> None:
@@ -442,7 +442,7 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/several-accounts.md#both-stacks": synth_script,
     "docs/several-accounts.md#stages": synth_snippet,
     "docs/testing.md#a-backend-that-claims": pytest_script,
-    "docs/testing.md#a-deployed-stack": is_deployed,
+    "docs/testing.md#a-deployed-stack 2": is_deployed,
     "docs/testing.md#code-that-redeems-registration-tokens": pytest_script,
 } | {block.name: is_an_import for block in BLOCKS if block.name.startswith("docs/reference.md#")}
 
