@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 
 def copy_asset(folder: Path) -> None:
-    """Copy the asset into a new folder, without what Python has compiled: Lambda's is not."""
-    shutil.copytree(RESOLVER.folder, folder, ignore=shutil.ignore_patterns(COMPILED))
+    """Copy the asset into a folder, without what Python has compiled: Lambda's is not."""
+    shutil.copytree(RESOLVER.folder, folder, ignore=shutil.ignore_patterns(COMPILED), dirs_exist_ok=True)

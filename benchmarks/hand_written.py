@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 import jsii
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, SymlinkFollowMode
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigwv2
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -22,6 +22,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 
+from constructs_lib.functions._asset import COMPILED
 from constructs_lib.registration._outcomes import COUNTS, TIMES
 from constructs_lib.registration._resolver import MEMORY_MIB, TIMEOUT_SECONDS
 from local.product import LANDING_PAGE, PRODUCT_CODE
@@ -109,7 +110,7 @@ def registration(scope: Construct, *, asset: str) -> None:
         scope,
         "Function",
         description="Redeems registration tokens of AWS Marketplace and responds to claims",
-        code=lambda_.Code.from_asset(asset),
+        code=lambda_.Code.from_asset(asset, exclude=[COMPILED], follow_symlinks=SymlinkFollowMode.ALWAYS),
         handler="resolver.main.handler",
         runtime=lambda_.Runtime.PYTHON_3_13,
         architecture=lambda_.Architecture.ARM_64,

@@ -329,9 +329,11 @@ def pytest_script(block: Block, folder: Path) -> None:
     assert "1 passed" in out
 
 
-def is_deployed(block: Block, _folder: Path) -> None:
-    """Mark the block: tests/e2e/test_local_aws_fixture.py runs it."""
-    assert block.name == "docs/testing.md#a-deployed-stack 2"
+def by_a_new_user(block: Block, _folder: Path) -> None:
+    """Mark a block that tests/e2e/test_new_users.py runs."""
+    (heading,) = re.findall(r"#([a-z-]+)", block.name)
+    new_users = (ROOT / "tests/e2e/test_new_users.py").read_text(encoding="utf-8")
+    assert f'block("{heading.replace("-", " ").capitalize()}")' in new_users
 
 
 def migrates(block: Block, _folder: Path) -> None:
@@ -442,7 +444,8 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/several-accounts.md#both-stacks": synth_script,
     "docs/several-accounts.md#stages": synth_snippet,
     "docs/testing.md#a-backend-that-claims": pytest_script,
-    "docs/testing.md#a-deployed-stack 2": is_deployed,
+    "docs/testing.md#a-deployed-stack 2": by_a_new_user,
+    "docs/testing.md#a-stack": by_a_new_user,
     "docs/testing.md#code-that-redeems-registration-tokens": pytest_script,
 } | {block.name: is_an_import for block in BLOCKS if block.name.startswith("docs/reference.md#")}
 
