@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
+from sdk.timing import timed
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
 logger = logging.getLogger("resolver")
 
@@ -79,14 +80,9 @@ class LogLine:
     buyer: Mapping[str, object] = field(default_factory=dict)
     milliseconds: dict[Call, float] = field(default_factory=dict)
 
-    @contextmanager
-    def timed(self, call: Call) -> Iterator[None]:
+    def timed(self, call: Call) -> AbstractContextManager[None]:
         """Measure the time of a call, whether it succeeds or fails."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.milliseconds[call] = round((time.perf_counter() - start) * 1000, 1)
+        return timed(self.milliseconds, call)
 
     def write(self, status: int) -> None:
         """Write the line, as a warning for 4xx and as an error for 5xx.

@@ -7,7 +7,6 @@ import gc
 # 8 ms of CPU.
 gc.disable()
 
-import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,9 @@ from resolver.composition import compose
 from resolver.settings import Settings
 from sdk.authorities import read_authorities_once
 from sdk.deadline import Deadline
+from sdk.logs import silence_sdk
 
-# botocore's debug log prints request bodies, with the token in them. Below this level no logger of this process can
-# print, whatever level it, or the function's logging configuration, is set to.
-logging.disable(logging.DEBUG)
-
-# Their warnings print what AWS sent: headers, and messages that may quote what was sent to it.
-for name in ("botocore", "urllib3"):
-    logging.getLogger(name).addHandler(logging.NullHandler())
-    logging.getLogger(name).propagate = False
-
+silence_sdk()
 read_authorities_once()
 deadline = Deadline()
 answer = compose(

@@ -1,1 +1,1 @@
-"""The use of the AWS SDK that all functions share."""
+"""What all functions share: the use of the AWS SDK, and the items of the registrations table."""

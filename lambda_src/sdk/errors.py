@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -65,6 +67,12 @@ class CallFailedError(Exception):
     def unavailable(self) -> bool:
         """Whether the same call may succeed later without anyone acting."""
         return self.status is None or self.status >= _HTTP_SERVER_ERROR or self.reason in TRANSIENT
+
+
+def where(error: Exception) -> str:
+    """Return the kind of an unforeseen error and where it was raised; not its text, which may quote what was sent."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
 
 
 @contextmanager
