@@ -10,7 +10,7 @@ from resolver.errors import RegistrationError, StoreUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from resolver.registration import Customer, Registration
+    from resolver.registration import Claim, Customer, Registration
 
 ACCOUNT = "111122223333"
 
@@ -55,12 +55,12 @@ class FakeStore:
         )
         return registered_at == at
 
-    def read_claim(self, code_hash: str, *, now: int) -> Registration | None:
+    def read_claim(self, code_hash: str, *, now: int) -> Claim | None:
         self._fail("read_claim")
         record = self.claims.get(code_hash)
         if record is None or record.expires_at <= now:
             return None
-        return self.registrations.get(record.key)
+        return cast("Claim | None", self.registrations.get(record.key))
 
     def take_claim(self, code_hash: str, *, claimant: str, now: int) -> bool:
         self._fail("take_claim")

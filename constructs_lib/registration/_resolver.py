@@ -5,7 +5,8 @@ from constructs_lib.functions._asset import FunctionAsset
 RESOLVER = FunctionAsset(
     package="resolver",
     operations={
-        "dynamodb": frozenset({"GetItem", "PutItem", "UpdateItem"}),
+        # Query where subscriptions are used.
+        "dynamodb": frozenset({"GetItem", "PutItem", "Query", "UpdateItem"}),
         "meteringmarketplace": frozenset({"ResolveCustomer"}),
         "sts": frozenset({"AssumeRole"}),
     },

@@ -45,6 +45,7 @@ def compose(settings: Settings, *, models: Path, deadline: Deadline | None = Non
                 registrations_table=settings.registrations_table,
                 claims_table=settings.claims_table,
                 deadline=deadline,
+                subscriptions=settings.subscriptions,
             ),
             products=settings.products,
             claim_ttl=settings.claim_ttl,

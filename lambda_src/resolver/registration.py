@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from resolver.log_line import LogLine
+    from sdk.registrations import Entitlement
 
 CODE_BYTES = 32
 _CODE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -45,6 +46,17 @@ class Registration(Customer):
     LastRegisteredAt: str
 
 
+class Claim(Registration):
+    """A registration as it is claimed, with what the subscriber recorded, if there is one.
+
+    ``LicenseStatus`` is ``ACTIVE`` or ``DEPROVISIONED``. A registration without a license gets the entitlements of all
+    active licenses of its product.
+    """
+
+    LicenseStatus: NotRequired[str]
+    Entitlements: NotRequired[list[Entitlement]]
+
+
 class Marketplace(Protocol):
     """Where registration tokens are redeemed."""
 
@@ -61,7 +73,7 @@ class Store(Protocol):
     def write_registration(self, customer: Customer, *, at: str) -> bool:
         """Create or refresh the customer's registration; true if it was created."""
 
-    def read_claim(self, code_hash: str, *, now: int) -> Registration | None:
+    def read_claim(self, code_hash: str, *, now: int) -> Claim | None:
         """Return the registration that an unexpired claim record refers to, or None."""
 
     def take_claim(self, code_hash: str, *, claimant: str, now: int) -> bool:
@@ -139,7 +151,7 @@ class Registrar:
         line.outcome = "registered" if created else "registered_again"
         return _with_code(landing_page, code)
 
-    def claim(self, code: str, *, idempotency_key: str | None, line: LogLine) -> Registration:
+    def claim(self, code: str, *, idempotency_key: str | None, line: LogLine) -> Claim:
         """Claim a registration by a buyer's registration code, once.
 
         Args:

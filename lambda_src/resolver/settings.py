@@ -25,6 +25,7 @@ class Settings:
         seller_role_external_id: external ID that the role requires, or None.
         support_url: link on the pages that a buyer sees, or None.
         login_url: link on the pages that a buyer sees, or None.
+        subscriptions: whether a claim tells the status and the entitlements that a subscriber records.
     """
 
     products: Mapping[str, str]
@@ -36,6 +37,7 @@ class Settings:
     seller_role_external_id: str | None
     support_url: str | None
     login_url: str | None
+    subscriptions: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -54,4 +56,5 @@ class Settings:
             seller_role_external_id=environment.get("SELLER_ROLE_EXTERNAL_ID"),
             support_url=environment.get("SUPPORT_URL"),
             login_url=environment.get("LOGIN_URL"),
+            subscriptions=environment.get("SUBSCRIPTIONS") == "true",
         )

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from resolver.errors import StoreUnavailableError
-from resolver.registration import Customer, Registration
+from resolver.registration import Claim, Customer, Registration
 from sdk.errors import CallFailedError, one_kind_of_error
+from sdk.registrations import PARTITION_KEY, SORT_KEY, combine, query, read_item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -19,12 +20,11 @@ if TYPE_CHECKING:
 
     Item = dict[str, AttributeValueTypeDef]
 
-PARTITION_KEY = "CustomerAWSAccountId"
-SORT_KEY = "ProductLicense"
 CLAIM_KEY = "CodeHash"
 CLAIM_EXPIRY = "ExpiresAt"
 # Not renamed to match the parameter: a record that one release marks must stay claimed for the next.
 _CLAIMANT = "Taker"
+_SUBSCRIPTION = ("LicenseStatus", "Entitlements")
 
 
 class DynamoDBStore:
@@ -37,15 +37,23 @@ class DynamoDBStore:
         registrations_table: name or ARN; key ``CustomerAWSAccountId``, ``ProductLicense``.
         claims_table: name or ARN; key ``CodeHash``, time to live on ``ExpiresAt``.
         deadline: bounds each call.
+        subscriptions: whether a subscriber writes to the registrations table too.
     """
 
     def __init__(
-        self, client: DynamoDBClient, *, registrations_table: str, claims_table: str, deadline: Deadline
+        self,
+        client: DynamoDBClient,
+        *,
+        registrations_table: str,
+        claims_table: str,
+        deadline: Deadline,
+        subscriptions: bool = False,
     ) -> None:
         self._client = client
         self._deadline = deadline
         self._registrations_table = registrations_table
         self._claims_table = claims_table
+        self._subscriptions = subscriptions
 
     def write_claim(self, code_hash: str, customer: Customer, *, expires_at: int) -> None:
         """Keep a claim record for the customer's registration until ``expires_at`` (seconds since the epoch)."""
@@ -82,7 +90,7 @@ class DynamoDBStore:
         # Others may have written another type.
         return response["Attributes"]["RegisteredAt"].get("S") == at
 
-    def read_claim(self, code_hash: str, *, now: int) -> Registration | None:
+    def read_claim(self, code_hash: str, *, now: int) -> Claim | None:
         """Return the registration that an unexpired claim record refers to, or None."""
         with self._available():
             record = self._client.get_item(
@@ -92,12 +100,14 @@ class DynamoDBStore:
             if key is None:
                 return None
             item = self._client.get_item(TableName=self._registrations_table, Key=key, ConsistentRead=True).get("Item")
-        if item is None:
-            return None
-        # Only what this library writes, in the type that it writes: the rest belongs to others.
-        ours = Registration.__annotations__
-        texts = {name: value["S"] for name, value in item.items() if name in ours and "S" in value}
-        return cast("Registration", texts)
+            if item is None:
+                return None
+            attributes = read_item(item)
+            registration = {name: attributes[name] for name in Registration.__annotations__ if name in attributes}
+            if self._subscriptions:
+                known = self._legacy_subscription(key) if key[SORT_KEY]["S"].endswith("#") else attributes
+                registration |= {name: known[name] for name in _SUBSCRIPTION if name in known}
+        return cast("Claim", registration)
 
     def take_claim(self, code_hash: str, *, claimant: str, now: int) -> bool:
         """Claim the record; false if it is gone, expired or claimed by another. The same claimant may retry."""
@@ -114,6 +124,12 @@ class DynamoDBStore:
             except self._client.exceptions.ConditionalCheckFailedException:
                 return False
         return True
+
+    def _legacy_subscription(self, key: Item) -> Mapping[str, object]:
+        """Return what the product's licenses, items of their own, say about a registration without one."""
+        prefix = key[SORT_KEY]["S"]
+        items = query(self._client, self._registrations_table, key[PARTITION_KEY]["S"], prefix)
+        return combine(item for item in items if item[SORT_KEY] != prefix)
 
     @contextmanager
     def _available(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ OPTIONAL = {
     "SELLER_ROLE_EXTERNAL_ID": "external-id",
     "SUPPORT_URL": "mailto:support@example.com",
     "LOGIN_URL": "https://app.example.com/login",
+    "SUBSCRIPTIONS": "true",
 }
 
 
@@ -32,6 +33,7 @@ def test_all_settings_are_read_from_the_environment() -> None:
         seller_role_external_id="external-id",
         support_url="mailto:support@example.com",
         login_url="https://app.example.com/login",
+        subscriptions=True,
     )
 
 
@@ -40,6 +42,7 @@ def test_what_is_not_set_is_none() -> None:
 
     optional = [settings.seller_role_arn, settings.seller_role_external_id, settings.support_url, settings.login_url]
     assert optional == [None] * 4
+    assert settings.subscriptions is False
 
 
 @pytest.mark.parametrize("name", REQUIRED)
