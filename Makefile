@@ -80,7 +80,7 @@ lowest: $(INSTALLED) ## templates and the functional tests with the lowest versi
 mutants: $(INSTALLED) ## change lambda_src in many small ways, and list the changes that its tests do not notice; takes long
 	rm -rf .mutants
 	mkdir .mutants
-	cp -r README.md cdk.json conftest.py pyproject.toml constructs_lib lambda_src local tests lambda_src/resolver lambda_src/sdk .mutants
+	cp -r README.md cdk.json conftest.py pyproject.toml constructs_lib lambda_src local tests lambda_src/* .mutants
 	cd .mutants && mutmut run --max-children 2 $(ONLY)
 	cd .mutants && mutmut results
 

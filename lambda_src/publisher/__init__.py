@@ -1,0 +1,1 @@
+"""The publisher: tells the seller's event bus what changed in the registrations table."""

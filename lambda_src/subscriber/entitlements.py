@@ -1,0 +1,75 @@
+"""The adapter of AWS Marketplace's entitlement service."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from sdk.errors import CallFailedError, one_kind_of_error
+from subscriber.errors import (
+    EntitlementsDeniedError,
+    EntitlementsThrottledError,
+    EntitlementsUnavailableError,
+    SubscriberError,
+)
+
+if TYPE_CHECKING:
+    from sdk.deadline import Deadline
+    from sdk.registrations import Entitlement
+
+
+class Client(Protocol):
+    """boto3's ``marketplace-entitlement``, as far as it is used."""
+
+    def get_entitlements(self, **request: Any) -> dict[str, Any]:
+        """Return one page."""
+
+
+class MarketplaceEntitlements:
+    """Asks for entitlements with GetEntitlements.
+
+    Args:
+        client: with the credentials of the account that published the product.
+        deadline: bounds each call.
+    """
+
+    def __init__(self, client: Client, deadline: Deadline) -> None:
+        self._client = client
+        self._deadline = deadline
+
+    def of_license(self, product_code: str, license_arn: str) -> list[Entitlement]:
+        """Return a license's entitlements, of all pages.
+
+        Raises:
+            EntitlementsThrottledError, EntitlementsUnavailableError: after every retry; worth retrying later.
+            EntitlementsDeniedError: any other error.
+        """
+        # By the license: an account may have several of one product, whose entitlements would merge.
+        request: dict[str, Any] = {"ProductCode": product_code, "Filter": {"LICENSE_ARN": [license_arn]}}
+        entitlements: list[Entitlement] = []
+        try:
+            with one_kind_of_error(self._deadline):
+                while True:
+                    page = self._client.get_entitlements(**request)
+                    entitlements += map(_entitlement, page.get("Entitlements", ()))
+                    # A page may be empty and still have a next one.
+                    if not page.get("NextToken"):
+                        return entitlements
+                    request["NextToken"] = page["NextToken"]
+        except CallFailedError as failure:
+            raise _error(failure)(failure.reason) from None
+
+
+def _entitlement(given: dict[str, Any]) -> Entitlement:
+    entitlement: dict[str, Any] = {name: given[name] for name in ("Dimension", "Value") if name in given}
+    if "ExpirationDate" in given:
+        entitlement["ExpirationDate"] = given["ExpirationDate"].astimezone(UTC).isoformat()
+    return cast("Entitlement", entitlement)
+
+
+def _error(failure: CallFailedError) -> type[SubscriberError]:
+    if failure.throttled:
+        return EntitlementsThrottledError
+    if failure.unavailable:
+        return EntitlementsUnavailableError
+    return EntitlementsDeniedError

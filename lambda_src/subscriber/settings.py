@@ -1,0 +1,45 @@
+"""The settings that the construct writes into the environment, and their only reader."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The configuration of one deployed subscriber.
+
+    Attributes:
+        products: the product codes whose licenses are recorded (``PRODUCTS``, a JSON list).
+        registrations_table: name or ARN (``REGISTRATIONS_TABLE``).
+        entitlements_region: region in which GetEntitlements is called (``ENTITLEMENTS_REGION``, by default us-east-1,
+            the only one in the partition ``aws``).
+        seller_role_arn: role in the publishing account (``SELLER_ROLE_ARN``), or None for the function's own role.
+        seller_role_external_id: external ID that the role requires (``SELLER_ROLE_EXTERNAL_ID``), or None.
+    """
+
+    products: frozenset[str]
+    registrations_table: str
+    entitlements_region: str
+    seller_role_arn: str | None
+    seller_role_external_id: str | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the variables that the construct sets.
+
+        Raises:
+            KeyError: a required variable is missing.
+        """
+        return cls(
+            products=frozenset(json.loads(environment["PRODUCTS"])),
+            registrations_table=environment["REGISTRATIONS_TABLE"],
+            entitlements_region=environment.get("ENTITLEMENTS_REGION", "us-east-1"),
+            seller_role_arn=environment.get("SELLER_ROLE_ARN"),
+            seller_role_external_id=environment.get("SELLER_ROLE_EXTERNAL_ID"),
+        )
