@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from publisher.errors import TableUnavailableError as PublisherTableUnavailableError
 from publisher.publications import Change
 from sdk.attributes import to_attribute
 from sdk.registrations import AGREEMENT_TERMS, PARTITION_KEY, SORT_KEY
@@ -97,7 +98,8 @@ class FakeTable:
             self._changed((account, sort_key), old, None)
 
     def read(self, account: str, prefix: str = "") -> list[Item]:
-        self._fail("read")
+        if self.fail_at == "read":
+            raise PublisherTableUnavailableError("InternalServerError")
         self.reads.append(prefix)
         return [
             dict(item) for key, item in sorted(self.items.items()) if key[0] == account and key[1].startswith(prefix)

@@ -140,18 +140,19 @@ class Publications:
             yield legacy.publication("Subscription Ended", change, before)
 
     def _of_legacy_registration(self, change: Change) -> Iterator[Publication]:
-        if _is_registered(change.old) == _is_registered(change.new):
+        new = change.new
+        if _is_registered(change.old) == _is_registered(new):
             return
-        licenses = _licenses(self._partitions.read(change.account, change.sort_key))
-        if change.new is not None and _is_registered(change.new):
-            legacy = _Subscription(change.new, licenses)
-            yield legacy.publication("Buyer Registered", change, None)
-            if legacy.is_ready:
-                yield legacy.publication("Subscription Ready", change, None)
-        elif change.old is not None:
+        items = self._partitions.read(change.account, change.sort_key)
+        if new is None or not _is_registered(new):
             # Even if no license is active: one may have been until it was deleted too.
-            legacy = _Subscription(change.old, licenses)
-            yield legacy.deleted().publication("Subscription Ended", change, legacy.attributes)
+            old = _Subscription(change.old or {}, _licenses(items))
+            yield old.deleted().publication("Subscription Ended", change, old.attributes)
+            return
+        yield _Subscription(new, _licenses(items)).publication("Buyer Registered", change, None)
+        legacy = _legacy(items, change.sort_key.removesuffix("#"))
+        if legacy is not None and legacy.is_ready:
+            yield legacy.publication("Subscription Ready", change, None)
 
     def _of_agreement(self, change: Change) -> Iterator[Publication]:
         now, before = _agreement(change.new), _agreement(change.old)
