@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import socket
@@ -22,6 +23,7 @@ from botocore.session import Session
 from botocore.validate import ParamValidator
 
 from constructs_lib.registration._resolver import RESOLVER
+from constructs_lib.subscriptions._functions import PUBLISHER, SUBSCRIBER
 from local.emulated.api_events import form_event, json_event
 from local.emulated.instant_services import services
 from resolver import composition
@@ -35,20 +37,22 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
     from botocore.model import OperationModel
 
+    from constructs_lib.functions._asset import FunctionAsset
     from constructs_lib.testing import MarketplaceCustomer, MarketplaceStandIn
     from resolver.handler import Handler
     from resolver.settings import Settings
 
 STARTED = """
-import gc, json, sys
+import gc, json, logging, sys
 from botocore import httpsession
-import resolver.main
-print(json.dumps({
+import {package}.main
+print(json.dumps({{
     "boto3": "boto3" in sys.modules,
     "collects": gc.isenabled(),
     "kept": gc.get_freeze_count() > 0,
     "one context": httpsession.create_urllib3_context() is httpsession.create_urllib3_context(),
-}))
+    "prints debug": logging.getLogger("botocore").isEnabledFor(logging.DEBUG),
+}}))
 """
 
 
@@ -72,7 +76,8 @@ def watched(endpoints: None, settings: Settings, models: Path, monkeypatch: pyte
             return clients[-1]
 
     monkeypatch.setattr(session, "Session", WatchedSession)
-    return Watched(composition.compose(settings, models=models), clients)
+    every_call = dataclasses.replace(settings, subscriptions=True)
+    return Watched(composition.compose(every_call, models=models), clients)
 
 
 @pytest.fixture
@@ -95,10 +100,15 @@ def redeem(endpoint_url: str) -> None:
     client.resolve_customer(RegistrationToken="token")  # type: ignore[attr-defined] # clients are made at run time
 
 
-def test_an_execution_environment_starts_with_as_little_as_possible(asset: Path, settings: Settings) -> None:
+@pytest.mark.parametrize("function", [None, SUBSCRIBER, PUBLISHER], ids=["resolver", "subscriber", "publisher"])
+def test_an_execution_environment_starts_with_as_little_as_possible(
+    asset: Path, settings: Settings, function: FunctionAsset | None, tmp_path: Path
+) -> None:
+    if function:
+        function.write(tmp_path)
     environment = {
         "PATH": os.defpath,
-        "PYTHONPATH": str(asset),
+        "PYTHONPATH": str(tmp_path if function else asset),
         "PYTHONDONTWRITEBYTECODE": "1",
         "AWS_DEFAULT_REGION": "eu-west-1",
         "PRODUCTS": json.dumps(settings.products),
@@ -108,9 +118,16 @@ def test_an_execution_environment_starts_with_as_little_as_possible(asset: Path,
         "MARKETPLACE_REGION": settings.marketplace_region,
     }
 
-    started = subprocess.run([sys.executable, "-c", STARTED], env=environment, check=True, capture_output=True)
+    start = STARTED.format(package=function.package if function else "resolver")
+    started = subprocess.run([sys.executable, "-c", start], env=environment, check=True, capture_output=True)
 
-    assert json.loads(started.stdout) == {"boto3": False, "collects": True, "kept": True, "one context": True}
+    assert json.loads(started.stdout) == {
+        "boto3": False,
+        "collects": True,
+        "kept": True,
+        "one context": True,
+        "prints debug": False,
+    }
 
 
 @pytest.mark.parametrize(("once", "times"), [(True, 1), (False, 2)])
@@ -183,7 +200,7 @@ def test_the_user_agent_is_built_once_at_the_start(
 
 
 def test_the_adapters_send_valid_parameters(
-    watched: Watched, marketplace: MarketplaceStandIn, licensed: MarketplaceCustomer
+    watched: Watched, marketplace: MarketplaceStandIn, legacy: MarketplaceCustomer
 ) -> None:
     """The SDK does not check it at run time."""
     reports: dict[str, str] = {}
@@ -195,7 +212,7 @@ def test_the_adapters_send_valid_parameters(
 
     watched.on("before-parameter-build", check)
 
-    location = watched.resolver(form_event(marketplace.form(licensed, free_trial=True)), None)["headers"]["Location"]
+    location = watched.resolver(form_event(marketplace.form(legacy, free_trial=True)), None)["headers"]["Location"]
     (code,) = parse_qs(urlsplit(location).query)["registration_code"]
     claimed = watched.resolver(json_event("POST /claim", {"registration_code": code}), None)
 

@@ -387,6 +387,19 @@ def test_a_legacy_registration_lasts_while_one_license_is_active(publisher: Publ
     assert revisions == sorted(revisions)
 
 
+def test_a_license_that_is_learned_of_late_does_not_seem_older_than_the_end_of_another(publisher: Publisher) -> None:
+    publisher.register("")
+    publisher.active(1)
+    publisher.deprovisioned(20)
+    publisher.publish()
+
+    publisher.active(10, SECOND)
+    assert publisher.publish() == ["Subscription Ready"]
+
+    revisions = [detail["revision"] for detail in publisher.bus.details]
+    assert revisions[-1] > max(revisions[:-1])
+
+
 def test_a_license_of_another_product_is_not_the_legacy_registrations(publisher: Publisher) -> None:
     publisher.register("")
     publisher.active(1, product="product-two")
