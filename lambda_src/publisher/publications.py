@@ -273,7 +273,7 @@ def _license_revision(item: Item) -> int:
     step = 0
     if not is_active(item):
         step = _DEPROVISIONED
-    elif "Entitlements" in item:
+    elif item.get("EntitlementsAt") == item.get("LicenseStatusAt"):
         step = _ENTITLED
     at = _seconds(item.get("LicenseStatusAt"))
     return at * _STEPS + step if at else 0

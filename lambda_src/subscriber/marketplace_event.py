@@ -48,7 +48,7 @@ MAX_SORT_KEY_BYTES = 1024
 """DynamoDB's limit; the buyer's account, the partition key, is always shorter than its own."""
 
 _MAX_DETAIL_TYPE = 80
-_SUFFIX = re.compile(r" - (Proposer|Manufacturer)")
+_SUFFIX = re.compile(r" - (Proposer|Manufacturer)\Z")
 _UNPRINTED = re.compile(r"[^A-Za-z0-9 ._:-]", re.ASCII)
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -80,7 +80,7 @@ class Envelope:
     @property
     def kind(self) -> str:
         """The detail type without the side that it is meant for."""
-        return _SUFFIX.sub("", self.detail_type, count=1)
+        return _SUFFIX.sub("", self.detail_type)
 
     @property
     def printed_detail_type(self) -> str:

@@ -233,6 +233,18 @@ def test_entitlements_that_come_after_the_status_are_a_change(publisher: Publish
     assert publisher.bus.details[1]["revision"] < publisher.bus.details[2]["revision"]
 
 
+def test_entitlements_are_newer_than_the_status_that_they_were_asked_for(publisher: Publisher) -> None:
+    publisher.register()
+    publisher.active(1)
+    publisher.entitled(1)
+    publisher.active(2, agreement="agmt-2")
+    publisher.entitled(2, [])
+    publisher.publish()
+
+    revisions = [detail["revision"] for detail in publisher.bus.details]
+    assert revisions == sorted(set(revisions))
+
+
 def test_a_registration_asks_the_table_nothing(publisher: Publisher) -> None:
     publisher.register()
     publisher.publish()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.registration._resolver import TIMEOUT_SECONDS
+from constructs_lib.subscriptions._functions import TIMEOUT_SECONDS as SUBSCRIPTIONS_TIMEOUT_SECONDS
 from sdk import time_limits
 
 
@@ -27,6 +28,7 @@ def longest(config: Any) -> float:
         (time_limits.MARKETPLACE, (1, 3, 3, "standard")),
         (time_limits.DYNAMODB, (0.5, 1, 2, "standard")),
         (time_limits.STS, (1, 1, 2, "standard")),
+        (time_limits.EVENTS, (1, 3, 3, "standard")),
     ],
 )
 def test_each_service_has_its_time_limits(config: Any, expected: tuple[float, float, int, str]) -> None:
@@ -35,6 +37,14 @@ def test_each_service_has_its_time_limits(config: Any, expected: tuple[float, fl
 
 def test_all_calls_of_a_request_end_inside_the_functions_time() -> None:
     registration = longest(time_limits.STS) + longest(time_limits.MARKETPLACE) + 2 * longest(time_limits.DYNAMODB)
-    claim = 3 * longest(time_limits.DYNAMODB)
+    # Without a license, where subscriptions are used.
+    claim = 4 * longest(time_limits.DYNAMODB)
 
     assert max(registration, claim) < TIMEOUT_SECONDS
+
+
+def test_the_calls_of_one_message_or_one_publication_end_inside_the_functions_time() -> None:
+    message = longest(time_limits.STS) + longest(time_limits.MARKETPLACE) + 2 * longest(time_limits.DYNAMODB)
+    publication = longest(time_limits.DYNAMODB) + longest(time_limits.EVENTS)
+
+    assert max(message, publication) < SUBSCRIPTIONS_TIMEOUT_SECONDS
