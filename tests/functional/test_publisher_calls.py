@@ -33,11 +33,9 @@ def raw(response: object, status: int = 200) -> Raw:
     return Raw(body=json.dumps(response).encode(), status=status)
 
 
-@pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("publisher")
-    PUBLISHER.write(folder)
-    return folder / "models"
+@pytest.fixture
+def models() -> Path:
+    return PUBLISHER.folder / "models"
 
 
 @pytest.fixture

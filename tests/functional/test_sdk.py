@@ -102,13 +102,11 @@ def redeem(endpoint_url: str) -> None:
 
 @pytest.mark.parametrize("function", [None, SUBSCRIBER, PUBLISHER], ids=["resolver", "subscriber", "publisher"])
 def test_an_execution_environment_starts_with_as_little_as_possible(
-    asset: Path, settings: Settings, function: FunctionAsset | None, tmp_path: Path
+    asset: Path, settings: Settings, function: FunctionAsset | None
 ) -> None:
-    if function:
-        function.write(tmp_path)
     environment = {
         "PATH": os.defpath,
-        "PYTHONPATH": str(tmp_path if function else asset),
+        "PYTHONPATH": str(function.folder if function else asset),
         "PYTHONDONTWRITEBYTECODE": "1",
         "AWS_DEFAULT_REGION": "eu-west-1",
         "PRODUCTS": json.dumps(settings.products),

@@ -42,11 +42,9 @@ STORED = [
 ROLE = "arn:aws:iam::444455556666:role/seller"
 
 
-@pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("subscriber")
-    SUBSCRIBER.write(folder)
-    return folder / "models"
+@pytest.fixture
+def models() -> Path:
+    return SUBSCRIBER.folder / "models"
 
 
 @pytest.fixture

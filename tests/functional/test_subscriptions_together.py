@@ -19,8 +19,6 @@ from tests.marketplace_events import BUYER, LICENSE, PRODUCT_CODE, license_event
 from tests.subscription_fakes import batch_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
 
 TABLE = "subscriptions-together"
@@ -41,9 +39,7 @@ def stream_records(url: str) -> list[dict[str, Any]]:
     return records
 
 
-def test_a_buyers_life_reaches_the_sellers_target(
-    dynamodb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_buyers_life_reaches_the_sellers_target(dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for service in ("DYNAMODB", "EVENTBRIDGE"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", dynamodb_url)
     dynamodb = boto3.client("dynamodb", endpoint_url=dynamodb_url)
@@ -67,14 +63,12 @@ def test_a_buyers_life_reaches_the_sellers_target(
         Name="all", EventBusName="seller", EventPattern=json.dumps({"source": ["marketplace-registration"]})
     )
     events.put_targets(Rule="all", EventBusName="seller", Targets=[{"Id": "queue", "Arn": arn}])
-    SUBSCRIBER.write(tmp_path / "subscriber")
-    PUBLISHER.write(tmp_path / "publisher")
     resolver = DynamoDBStore(dynamodb, registrations_table=TABLE, claims_table="unused", deadline=Deadline())
 
     with EntitlementService({LICENSE: [{"Dimension": "Users", "Value": {"IntegerValue": 25}}]}) as entitlements:
         monkeypatch.setenv("AWS_ENDPOINT_URL_MARKETPLACE_ENTITLEMENT_SERVICE", entitlements.endpoint_url)
         settings = Settings.from_environment({"PRODUCTS": json.dumps([PRODUCT_CODE]), "REGISTRATIONS_TABLE": TABLE})
-        subscriber = subscribers.compose(settings, models=tmp_path / "subscriber" / "models")
+        subscriber = subscribers.compose(settings, models=SUBSCRIBER.folder / "models")
         assert subscriber(batch_of([license_event("Updated")]), None) == {"batchItemFailures": []}
     resolver.write_registration(
         {"CustomerAWSAccountId": BUYER, "ProductCode": PRODUCT_CODE, "LicenseArn": LICENSE},
@@ -84,7 +78,7 @@ def test_a_buyers_life_reaches_the_sellers_target(
         "batchItemFailures": []
     }
     publisher = publishers.compose(
-        PublishersSettings(registrations_table=TABLE, event_bus="seller"), models=tmp_path / "publisher" / "models"
+        PublishersSettings(registrations_table=TABLE, event_bus="seller"), models=PUBLISHER.folder / "models"
     )
     assert publisher({"Records": stream_records(dynamodb_url)}, None) == {"batchItemFailures": []}
 
