@@ -100,7 +100,8 @@ class DynamoDBStore:
             if key is None:
                 return None
             item = self._client.get_item(TableName=self._registrations_table, Key=key, ConsistentRead=True).get("Item")
-            if item is None:
+            # Where subscriptions are used, an item alone is no registration: it may be a license's.
+            if item is None or (self._subscriptions and "RegisteredAt" not in item):
                 return None
             attributes = read_item(item)
             registration = {name: attributes[name] for name in Registration.__annotations__ if name in attributes}

@@ -133,6 +133,25 @@ def test_entitlements_of_another_shape_are_not_told(
         assert claimed(resolver, marketplace, licensed) == {"LicenseStatus": "ACTIVE"}
 
 
+def test_a_license_whose_registration_was_deleted_cannot_be_claimed(
+    resolver: Handler,
+    marketplace: MarketplaceStandIn,
+    licensed: MarketplaceCustomer,
+    store: DynamoDBStore,
+    tables: Tables,
+) -> None:
+    location = resolver(form_event(marketplace.form(licensed)), None)["headers"]["Location"]
+    (code,) = parse_qs(urlsplit(location).query)["registration_code"]
+    key = {
+        "CustomerAWSAccountId": {"S": licensed.customer_aws_account_id},
+        "ProductLicense": {"S": f"{PRODUCT_CODE}#{licensed.license_arn}"},
+    }
+    tables.client.delete_item(TableName=tables.registrations, Key=key)
+    record(store, licensed)
+
+    assert resolver(json_event("POST /claim", {"registration_code": code}), None)["statusCode"] == 404
+
+
 def test_a_legacy_registration_is_told_what_its_products_licenses_say(
     resolver: Handler, marketplace: MarketplaceStandIn, legacy: MarketplaceCustomer, store: DynamoDBStore
 ) -> None:
