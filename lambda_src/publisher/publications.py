@@ -160,10 +160,12 @@ class Publications:
             return
         partition = self._partitions.read(change.account)
         licenses = [
-            item for item in partition if is_active(item) and _agreement_id(item) == change.sort_key.removeprefix("#")
+            item
+            for item in _licenses(partition)
+            if is_active(item) and _agreement_id(item) == change.sort_key.removeprefix("#")
         ]
         subscriptions = [_Subscription(item, [item]) for item in licenses]
-        for product_code in sorted({str(item["ProductCode"]) for item in licenses}):
+        for product_code in sorted({str(item[SORT_KEY]).partition("#")[0] for item in licenses}):
             subscriptions += filter(None, [_legacy(partition, product_code)])
         for subscription in subscriptions:
             if subscription.is_ready:

@@ -335,6 +335,14 @@ def test_an_agreement_of_a_subscription_that_is_not_ready_tells_nothing(publishe
     assert publisher.publish() == ["Buyer Registered"]
 
 
+def test_an_attribute_that_others_wrote_to_an_agreement_does_no_harm(publisher: Publisher) -> None:
+    publisher.agreement(1)
+    publisher.table.items[ACCOUNT, "#agmt-1"] |= {"LicenseStatus": "ACTIVE", "AgreementId": "agmt-1", "LicenseArn": "l"}
+    publisher.agreement(2, "EXPIRED")
+
+    assert publisher.publish() == []
+
+
 def test_the_agreement_that_the_latest_license_event_named_counts(publisher: Publisher) -> None:
     publisher.register(AgreementId="agmt-1")
     publisher.active(1)
