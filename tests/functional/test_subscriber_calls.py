@@ -14,7 +14,7 @@ from sdk.deadline import Deadline
 from subscriber.composition import compose
 from subscriber.log_line import FIELDS
 from subscriber.settings import Settings
-from tests.functional.entitlement_service import EntitlementService
+from tests.functional.json_services import EntitlementService
 from tests.functional.raw_service import Raw, RawService
 from tests.marketplace_events import BUYER, LICENSE, NEW, PRODUCT_CODE, TIME, agreement_event, license_event
 from tests.subscription_fakes import batch_of

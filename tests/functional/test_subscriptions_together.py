@@ -14,7 +14,7 @@ from resolver.store import DynamoDBStore
 from sdk.deadline import Deadline
 from subscriber import composition as subscribers
 from subscriber.settings import Settings
-from tests.functional.entitlement_service import EntitlementService
+from tests.functional.json_services import EntitlementService
 from tests.marketplace_events import BUYER, LICENSE, PRODUCT_CODE, license_event
 from tests.subscription_fakes import batch_of
 
