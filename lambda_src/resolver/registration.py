@@ -139,7 +139,7 @@ class Registrar:
         if landing_page is None:
             raise ProductRejectedError
         if offer_type == "free-trial":
-            customer = {**customer, "OfferType": offer_type}
+            line.buyer = customer = {**customer, "OfferType": offer_type}
         code = secrets.token_urlsafe(CODE_BYTES)
         now = self._clock()
         # The claim record goes first: if the second write fails, a record is left whose code was given to no one, not a

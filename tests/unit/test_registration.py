@@ -151,10 +151,12 @@ def test_two_licenses_of_one_account_are_two_registrations(registrar: Registrar,
 def test_only_a_free_trial_is_kept_of_the_offer_type(
     registrar: Registrar, store: FakeStore, offer_type: str | None, stored: str | None
 ) -> None:
-    register(registrar, "licensed", offer_type=offer_type)
+    line = new_line()
+    register(registrar, "licensed", offer_type=offer_type, line=line)
 
     (registration,) = store.registrations.values()
     assert registration.get("OfferType") == stored
+    assert line.buyer.get("OfferType") == stored
 
 
 @pytest.mark.parametrize("token", ["", " ", "\t\n"])
