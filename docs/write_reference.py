@@ -70,15 +70,19 @@ def _exported(package: str) -> Iterator[ast.ClassDef | ast.Assign]:
     for name in names:
         exported = found[name]
         if isinstance(exported, ast.ClassDef):
-            # Our base classes are not exported: their members are shown as the class's own.
-            for base in filter(None, (found.get(ast.unparse(base)) for base in exported.bases)):
-                own = {child.name for child in exported.body if isinstance(child, ast.FunctionDef)}
-                exported.body += [
-                    child
-                    for child in (base.body if isinstance(base, ast.ClassDef) else ())
-                    if not (isinstance(child, ast.FunctionDef) and child.name in own)
-                ]
+            _inherit(exported, found)
         yield exported
+
+
+def _inherit(node: ast.ClassDef, found: dict[str, ast.ClassDef | ast.Assign]) -> None:
+    """Add the members of our base classes, which are not exported, to the class."""
+    for base in (found.get(ast.unparse(base)) for base in node.bases):
+        if isinstance(base, ast.ClassDef):
+            _inherit(base, found)
+            own = {child.name for child in node.body if isinstance(child, ast.FunctionDef)}
+            node.body += [
+                child for child in base.body if not (isinstance(child, ast.FunctionDef) and child.name in own)
+            ]
 
 
 def _statements(path: Path) -> list[ast.stmt]:
@@ -103,6 +107,8 @@ def _class(package: str, node: ast.ClassDef) -> str:
     methods = {child.name: child for child in node.body if isinstance(child, ast.FunctionDef)}
     public = {name: method for name, method in methods.items() if not name.startswith("_")}
     init = methods.get("__init__")
+    if init and not (init.args.args[1:] or init.args.kwonlyargs):
+        init = None
     entries = doc.sections.get("Args") or (_docstring(init).sections.get("Args") if init else None) or {}
     attributes = dict(doc.sections.get("Attributes", {}))
     parts = [
@@ -110,7 +116,11 @@ def _class(package: str, node: ast.ClassDef) -> str:
         f"```python\nfrom {package} import {node.name}\n```\n",
         doc.text.replace("``", "`") + "\n",
     ]
-    declared = [child for child in node.body if isinstance(child, ast.AnnAssign)]
+    declared = [
+        child
+        for child in node.body
+        if isinstance(child, ast.AnnAssign) and not ast.unparse(child.target).startswith("_")
+    ]
     # A seller catches errors and makes none.
     if init and not node.name.endswith("Error"):
         parts.append(_parameters(node.name, init.args, entries))
