@@ -7,13 +7,9 @@ if TYPE_CHECKING:
     from constructs_lib.testing.claim_stand_in import ClaimCall, ClaimStandIn
     from constructs_lib.testing.local_aws import LocalAws
     from constructs_lib.testing.local_aws_error import LocalAwsError
-    from constructs_lib.testing.marketplace_stand_in import (
-        MarketplaceCustomer,
-        MarketplaceOffer,
-        MarketplaceStandIn,
-        MovableClock,
-        ResolveCustomerCall,
-    )
+    from constructs_lib.testing.marketplace_customer import MarketplaceCustomer
+    from constructs_lib.testing.marketplace_stand_in import MarketplaceOffer, MarketplaceStandIn, ResolveCustomerCall
+    from constructs_lib.testing.movable_clock import MovableClock
 
 __all__ = [
     "ClaimCall",
@@ -32,10 +28,10 @@ _MODULES = {
     "ClaimStandIn": "claim_stand_in",
     "LocalAws": "local_aws",
     "LocalAwsError": "local_aws_error",
-    "MarketplaceCustomer": "marketplace_stand_in",
+    "MarketplaceCustomer": "marketplace_customer",
     "MarketplaceOffer": "marketplace_stand_in",
     "MarketplaceStandIn": "marketplace_stand_in",
-    "MovableClock": "marketplace_stand_in",
+    "MovableClock": "movable_clock",
     "ResolveCustomerCall": "marketplace_stand_in",
 }
 

@@ -1,7 +1,6 @@
 """The parts that every stand-in has: the server, its faults, and the reading of a signature."""
 
 import re
-import secrets
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
@@ -27,11 +26,6 @@ def signature(authorization: str | None) -> re.Match[str] | None:
     return _AUTHORIZATION.fullmatch(authorization or "")
 
 
-def random(alphabet: str, length: int) -> str:
-    """Return random characters."""
-    return "".join(secrets.choice(alphabet) for _ in range(length))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Response:
     """What the server sends, and how.
@@ -55,40 +49,12 @@ class Response:
     closes_connection: bool = False
 
 
-class StandIn(ABC):
-    """A server on loopback that runs within a ``with`` block, and whose responses may be faulty."""
+class Faults:
+    """Faults for the next calls of an operation."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: deque[Callable[[Callable[[], Response]], Response]] = deque()
-        self._server: _Server | None = None
-        self._entered = 0
-
-    def __enter__(self) -> Self:
-        """Start listening; within another ``with`` block of the same stand-in, go on.
-
-        Returns:
-            The stand-in itself.
-        """
-        with self._lock:
-            if not self._entered:
-                self._server = _Server(self._port, self._respond)
-                self._server.start()
-            self._entered += 1
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop at once at the end of the outermost block, even during a call."""
-        with self._lock:
-            self._entered -= 1
-            server = None if self._entered else self._server
-            if server is not None:
-                self._server = None
-        if server is not None:
-            server.stop()
 
     def close_connection(self, times: int = 1) -> None:
         """Close the connection without a response, as when the response is lost.
@@ -121,6 +87,41 @@ class StandIn(ABC):
         with self._lock:
             fault = self._faults.popleft() if self._faults else None
         return fault(respond) if fault else respond()
+
+
+class StandIn(Faults, ABC):
+    """A server on loopback that runs within a ``with`` block, and whose responses may be faulty."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self._port = port
+        self._server: _Server | None = None
+        self._entered = 0
+
+    def __enter__(self) -> Self:
+        """Start listening; within another ``with`` block of the same stand-in, go on.
+
+        Returns:
+            The stand-in itself.
+        """
+        with self._lock:
+            if not self._entered:
+                self._server = _Server(self._port, self._respond)
+                self._server.start()
+            self._entered += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop at once at the end of the outermost block, even during a call."""
+        with self._lock:
+            self._entered -= 1
+            server = None if self._entered else self._server
+            if server is not None:
+                self._server = None
+        if server is not None:
+            server.stop()
 
     def _base_url(self) -> str:
         server = self._server

@@ -18,7 +18,8 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from constructs_lib.testing._stand_in import Response, StandIn, signature
-from constructs_lib.testing.marketplace_stand_in import MarketplaceCustomer, MovableClock
+from constructs_lib.testing.marketplace_customer import MarketplaceCustomer
+from constructs_lib.testing.movable_clock import MovableClock
 
 _CODE_FIELD = "registration_code"
 _FIELDS = frozenset({_CODE_FIELD, "x-amzn-marketplace-token", "x-amzn-marketplace-offer-type"})
