@@ -5,18 +5,23 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from constructs_lib.testing.claim_stand_in import ClaimCall, ClaimStandIn
+    from constructs_lib.testing.entitlement_service import EntitlementService, GetEntitlementsCall
     from constructs_lib.testing.local_aws import LocalAws
     from constructs_lib.testing.local_aws_error import LocalAwsError
     from constructs_lib.testing.marketplace_customer import MarketplaceCustomer
+    from constructs_lib.testing.marketplace_events import MarketplaceEventType
     from constructs_lib.testing.marketplace_stand_in import MarketplaceOffer, MarketplaceStandIn, ResolveCustomerCall
     from constructs_lib.testing.movable_clock import MovableClock
 
 __all__ = [
     "ClaimCall",
     "ClaimStandIn",
+    "EntitlementService",
+    "GetEntitlementsCall",
     "LocalAws",
     "LocalAwsError",
     "MarketplaceCustomer",
+    "MarketplaceEventType",
     "MarketplaceOffer",
     "MarketplaceStandIn",
     "MovableClock",
@@ -26,9 +31,12 @@ __all__ = [
 _MODULES = {
     "ClaimCall": "claim_stand_in",
     "ClaimStandIn": "claim_stand_in",
+    "EntitlementService": "entitlement_service",
+    "GetEntitlementsCall": "entitlement_service",
     "LocalAws": "local_aws",
     "LocalAwsError": "local_aws_error",
     "MarketplaceCustomer": "marketplace_customer",
+    "MarketplaceEventType": "marketplace_events",
     "MarketplaceOffer": "marketplace_stand_in",
     "MarketplaceStandIn": "marketplace_stand_in",
     "MovableClock": "movable_clock",

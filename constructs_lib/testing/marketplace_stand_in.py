@@ -1,4 +1,4 @@
-"""The Marketplace stand-in: registration tokens, ResolveCustomer and the buyer's page on loopback.
+"""The Marketplace stand-in: registration tokens, ResolveCustomer, buyers' lives and their page on loopback.
 
 It uses only the standard library, so a seller's tests need no other dependency.
 """
@@ -23,6 +23,8 @@ from constructs_lib.testing._aws_service import (
     read_request,
     signature_error,
 )
+from constructs_lib.testing._get_entitlements import GetEntitlements
+from constructs_lib.testing._marketplace_lives import MarketplaceLives
 from constructs_lib.testing._marketplace_page import Card, marketplace_page
 from constructs_lib.testing._stand_in import Response, StandIn, signature
 from constructs_lib.testing.movable_clock import MovableClock
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from email.message import Message
 
+    from constructs_lib.testing.entitlement_service import EntitlementService
     from constructs_lib.testing.marketplace_customer import MarketplaceCustomer
 
 _RESOLVE_CUSTOMER = "AWSMPMeteringService.ResolveCustomer"
+_GET_ENTITLEMENTS = "AWSMPEntitlementService.GetEntitlements"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +76,20 @@ class ResolveCustomerCall:
     outcome: str
 
 
-class MarketplaceStandIn(AwsFaults, StandIn):
-    """An HTTP server on 127.0.0.1 that responds to ResolveCustomer as AWS Marketplace does.
+class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
+    """An HTTP server on 127.0.0.1 that responds to ResolveCustomer and GetEntitlements as AWS Marketplace does.
 
     It runs within a ``with`` block. Calls must be signed for ``aws-marketplace``; the signature itself is not verified,
     so any secret key works, in any region that has ResolveCustomer. Each injected fault applies to one signed call, in
     order; after that, calls succeed again. A token minted with an error gets that error in every call and disturbs no
     other token, so it suits tests in which several buyers arrive at once.
+
+    Buyers subscribe, change, renew, resubscribe and cancel. Each step returns AWS Marketplace's events in the envelope
+    of EventBridge, and decides what GetEntitlements and ResolveCustomer return from then on. Events have the clock's
+    time and the seconds between them of a real purchase; a buyer's next step is later than their last event.
+
+    Attributes:
+        entitlements: GetEntitlements, with its own faults and calls.
 
     Example:
         ```python
@@ -87,9 +98,12 @@ class MarketplaceStandIn(AwsFaults, StandIn):
             customer = MarketplaceCustomer.licensed("a290sds6en72spp3ph4q890es")
             marketplace.throttle()
             response = requests.post(signup_url, data=marketplace.form(customer))
+            for event in marketplace.subscribe(customer, entitlements={"users": 10}):
+                handle(event)
         ```
     """
 
+    entitlements: EntitlementService
     _operation: ClassVar[str] = "ResolveCustomer"
 
     def __init__(
@@ -99,17 +113,22 @@ class MarketplaceStandIn(AwsFaults, StandIn):
         clock: MovableClock | None = None,
         token_lifetime: timedelta = timedelta(hours=4),
         redeem_once: bool = False,
+        seller_account_id: str = "444455556666",
     ) -> None:
         """Prepare a stand-in that does not listen yet.
 
         Args:
             port: Port to listen on; 0 chooses a free one.
-            clock: The clock by which registration tokens expire; follows the computer's by default.
+            clock: The clock by which registration tokens expire and events happen; follows the computer's by default.
             token_lifetime: How long a registration token can be redeemed.
             redeem_once: Whether a registration token that was redeemed has expired from then on. AWS's reference allows
                 for it; by default, it can be redeemed again until its lifetime is over.
+            seller_account_id: The account that publishes the products, and gets the events.
         """
         super().__init__(port)
+        MarketplaceLives.__init__(self, seller_account_id)
+        self._get_entitlements = GetEntitlements(self._entitlements)
+        self.entitlements = self._get_entitlements
         self.clock = clock or MovableClock()
         self._token_lifetime = token_lifetime
         self._redeem_once = redeem_once
@@ -120,7 +139,7 @@ class MarketplaceStandIn(AwsFaults, StandIn):
 
     @property
     def endpoint_url(self) -> str:
-        """The URL for ``AWS_ENDPOINT_URL_MARKETPLACE_METERING``.
+        """The URL for ``AWS_ENDPOINT_URL_MARKETPLACE_METERING`` and ``…_MARKETPLACE_ENTITLEMENT_SERVICE``.
 
         Raises:
             RuntimeError: The stand-in is not running.
@@ -193,10 +212,11 @@ class MarketplaceStandIn(AwsFaults, StandIn):
             self._fulfillment_url, self._offers = fulfillment_url, tuple(offers)
 
     def reset(self) -> None:
-        """Remove the injected faults and the recorded calls; registration tokens and the page stay."""
+        """Remove the injected faults and the recorded calls, of both operations; tokens, buyers and the page stay."""
         with self._lock:
             self._faults.clear()
             self._calls.clear()
+        self.entitlements.reset()
 
     def _respond(self, method: str, path: str, headers: Message, body: bytes) -> Response:
         response = self._get(path) if method == "GET" else self._post(path, headers, body)
@@ -213,7 +233,7 @@ class MarketplaceStandIn(AwsFaults, StandIn):
             Card(
                 label=offer.label,
                 description=offer.description,
-                facts=_facts(offer),
+                facts=_facts(replace(offer, customer=self.current(offer.customer))),
                 fields=self.form(offer.customer, free_trial=offer.free_trial, error=offer.error),
             )
             for offer in offers
@@ -232,6 +252,8 @@ class MarketplaceStandIn(AwsFaults, StandIn):
         if path != "/":
             return _NOT_FOUND
         target = headers.get("X-Amz-Target") if headers.get_content_type() == JSON else None
+        if target == _GET_ENTITLEMENTS:
+            return self._get_entitlements.respond(headers, body)
         if target != _RESOLVE_CUSTOMER:
             return aws_error("UnknownOperationException", "The operation is not known.")
         authorization = headers.get("Authorization")
@@ -261,7 +283,7 @@ class MarketplaceStandIn(AwsFaults, StandIn):
                 return self._service_error("ExpiredTokenException")
             if self._redeem_once:
                 self._tokens[token] = customer, datetime.min.replace(tzinfo=UTC), None
-        return AwsResponse(body=json.dumps(_members(customer)).encode())
+        return AwsResponse(body=json.dumps(_members(self.current(customer))).encode())
 
 
 _NOT_FOUND = AwsResponse(status=HTTPStatus.NOT_FOUND, body=b"not found\n", content_type="text/plain; charset=utf-8")

@@ -27,12 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def marketplace_stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[MarketplaceStandIn]:
-    """A running Marketplace stand-in, to which every AWS SDK in the test sends ResolveCustomer."""
+    """A running Marketplace stand-in, to which every AWS SDK in the test sends ResolveCustomer and GetEntitlements."""
     from constructs_lib.testing import MarketplaceStandIn  # noqa: PLC0415 - see the module
 
     _isolate(monkeypatch)
     with MarketplaceStandIn() as stand_in:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_MARKETPLACE_METERING", stand_in.endpoint_url)
+        for service in ("METERING", "ENTITLEMENT_SERVICE"):
+            monkeypatch.setenv(f"AWS_ENDPOINT_URL_MARKETPLACE_{service}", stand_in.endpoint_url)
         yield stand_in
 
 

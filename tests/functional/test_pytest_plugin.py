@@ -33,6 +33,13 @@ def test_marketplace(marketplace_stand_in):
     assert response["ProductCode"] == CUSTOMER.product_code
 
 
+def test_entitlements(marketplace_stand_in):
+    marketplace_stand_in.subscribe(CUSTOMER, entitlements={"users": 10})
+    client = boto3.client("marketplace-entitlement", region_name="us-east-1")
+    (entitlement,) = client.get_entitlements(ProductCode=CUSTOMER.product_code)["Entitlements"]
+    assert entitlement["Value"] == {"IntegerValue": 10}
+
+
 def test_claims(claim_stand_in):
     with ClaimClient(claim_stand_in.claim_url) as client:
         assert client.claim(claim_stand_in.mint(CUSTOMER))["ProductCode"] == CUSTOMER.product_code
@@ -44,7 +51,7 @@ def test_both(marketplace_stand_in, claim_stand_in):
 
 
 def test_nothing_is_left_behind():
-    assert "AWS_ENDPOINT_URL_MARKETPLACE_METERING" not in os.environ
+    assert not [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL_MARKETPLACE")]
     assert os.environ["AWS_PROFILE"] == "missing"
 """
 
@@ -70,7 +77,7 @@ def test_the_fixtures_run_stand_ins_for_any_configuration_of_the_machine(
     ignored = ("ignore:datetime.datetime.utcnow:DeprecationWarning", "ignore::pytest.PytestAssertRewriteWarning")
     result = pytester.runpytest_inprocess("-p", PLUGIN, "-Werror", *(f"-W{warning}" for warning in ignored))
 
-    result.assert_outcomes(passed=4)
+    result.assert_outcomes(passed=5)
 
 
 class FakeLocalAws:
