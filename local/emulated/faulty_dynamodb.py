@@ -67,11 +67,12 @@ def dynamodb_process() -> Iterator[str]:
 
 def _dynamodb() -> TCPServer:
     # Only the serving process needs these imports, which take most of a second.
-    from moto.moto_server.werkzeug_app import create_backend_app  # noqa: PLC0415
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
     from werkzeug.serving import make_server  # noqa: PLC0415
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    return make_server("127.0.0.1", 0, create_backend_app("dynamodb"))
+    # With the streams of the tables, which are another service.
+    return make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app))
 
 
 class _Planned(NamedTuple):

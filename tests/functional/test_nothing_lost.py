@@ -174,6 +174,7 @@ def without(attributes: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if name not in names}
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_thousand_buyers_lose_nothing_while_a_fifth_of_all_calls_fails(
     new_resolver: Callable[[], Handler],

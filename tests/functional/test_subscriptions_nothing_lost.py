@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from constructs_lib.subscriptions._functions import PUBLISHER, SUBSCRIBER
-from local.emulated.faulty_dynamodb import Fault, FaultyDynamoDB
+from local.emulated.faulty_dynamodb import Fault, FaultyDynamoDB, dynamodb_process
 from publisher import composition as publishers
 from publisher.settings import Settings as PublishersSettings
 from resolver.store import DynamoDBStore
@@ -85,6 +85,12 @@ class Buyer:
             license_("Deprovisioned", 5),
         ]
         return lived if self.stays else lived + ended
+
+
+@pytest.fixture(scope="module")
+def dynamodb_url() -> Iterator[str]:
+    with dynamodb_process() as url:
+        yield url
 
 
 @pytest.fixture
@@ -210,6 +216,7 @@ def check(buyer: Buyer, items: dict[str, Any], told: list[dict[str, Any]]) -> No
         assert decisive[-1][1] == "Subscription Ended"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_thousand_buyers_lives_end_right_while_a_fifth_of_all_calls_fails(
     services: tuple[FaultyDynamoDB, EntitlementService, FaultyEventBus], table: str, dynamodb_url: str, part: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import symtable
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,20 @@ def test_every_exported_name_lives_in_a_public_module() -> None:
 
     # Exactly once each.
     assert sorted(defined) == sorted(EXPORTED)
+
+
+def test_a_construct_without_the_cdk_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "constructs_lib.marketplace_seller_role", raising=False)
+    monkeypatch.setitem(sys.modules, "aws_cdk", None)
+
+    with pytest.raises(ModuleNotFoundError) as missing:
+        _ = constructs_lib.MarketplaceSellerRole
+
+    assert str(missing.value) == "MarketplaceSellerRole needs the AWS CDK: pip install 'marketplace-registration[cdk]'"
+
+
+def test_another_missing_module_is_not_blamed_on_the_cdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(constructs_lib._MODULES, "MarketplaceSellerRole", "missing")
+
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'constructs_lib\.missing'$"):
+        _ = constructs_lib.MarketplaceSellerRole
