@@ -10,23 +10,32 @@ if TYPE_CHECKING:
     from constructs_lib.registration.lost_buyers_query import LostBuyersQuery
     from constructs_lib.registration.marketplace_registration import MarketplaceRegistration
     from constructs_lib.registration.registration_dashboard import RegistrationDashboard
+    from constructs_lib.subscriptions.marketplace_event_forwarding import MarketplaceEventForwarding
+    from constructs_lib.subscriptions.marketplace_subscriptions import MarketplaceSubscriptions
+    from constructs_lib.subscriptions.subscription_alarm_name import SubscriptionAlarmName
 
 __all__ = [
     "AlarmName",
     "AlarmSettings",
     "LostBuyersQuery",
+    "MarketplaceEventForwarding",
     "MarketplaceRegistration",
     "MarketplaceSellerRole",
+    "MarketplaceSubscriptions",
     "RegistrationDashboard",
+    "SubscriptionAlarmName",
 ]
 
 _MODULES = {
     "AlarmName": "registration.alarm_name",
     "AlarmSettings": "monitoring.alarm_settings",
     "LostBuyersQuery": "registration.lost_buyers_query",
+    "MarketplaceEventForwarding": "subscriptions.marketplace_event_forwarding",
     "MarketplaceRegistration": "registration.marketplace_registration",
     "MarketplaceSellerRole": "marketplace_seller_role",
+    "MarketplaceSubscriptions": "subscriptions.marketplace_subscriptions",
     "RegistrationDashboard": "registration.registration_dashboard",
+    "SubscriptionAlarmName": "subscriptions.subscription_alarm_name",
 }
 
 _CDK = {"aws_cdk", "constructs", "jsii"}

@@ -17,16 +17,29 @@ def grant_resolve_customer(scope: Construct, role: iam.IRole) -> None:
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsmarketplacemeteringservice.html
     """
+    _grant(scope, role, "ResolveCustomer")
+
+
+def grant_get_entitlements(scope: Construct, role: iam.IRole) -> None:
+    """Let a role read entitlements, by a policy of its own below ``scope``.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsmarketplaceentitlementservice.html
+    """
+    _grant(scope, role, "GetEntitlements")
+
+
+def _grant(scope: Construct, role: iam.IRole, operation: str) -> None:
+    action = f"aws-marketplace:{operation}"
     policy = iam.Policy(
         scope,
-        "ResolveCustomer",
+        operation,
         roles=[role],
-        statements=[iam.PolicyStatement(actions=["aws-marketplace:ResolveCustomer"], resources=["*"])],
+        statements=[iam.PolicyStatement(actions=[action], resources=["*"])],
     )
     acknowledge(
         policy,
         {
-            "AwsSolutions-IAM5[Resource::*]": "aws-marketplace:ResolveCustomer has no resource types: the wildcard is "
-            "the one resource it takes."
+            "AwsSolutions-IAM5[Resource::*]": f"{action} has no resource types: the wildcard is the one resource it "
+            "takes."
         },
     )

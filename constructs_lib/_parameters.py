@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aws_cdk import Annotations, RemovalPolicy, Stack, Token
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk.region_info import RegionInfo
 
 from constructs_lib._marketplace_regions import MARKETPLACE_REGIONS
+from constructs_lib._types import check_type, implementation, mapping, sequence, text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from aws_cdk import aws_kms as kms
     from constructs import Construct
@@ -44,6 +46,18 @@ def _leads_somewhere(url: str, schemes: Sequence[str]) -> bool:
 def _is_plain(url: str) -> bool:
     """Tell whether nothing in the URL could end it or start another line of a header."""
     return url.isascii() and url.isprintable() and " " not in url
+
+
+_ACTION = implementation("an action, such as aws_cloudwatch_actions.SnsAction(topic)", "bind", cloudwatch.IAlarmAction)
+
+ACTIONS = sequence("a list of actions, such as [aws_cloudwatch_actions.SnsAction(topic)]")
+RUNBOOK_URL = text("https://wiki.example.com/runbook").or_none()
+ALARM_SETTINGS = mapping('a dict, such as {"ResolverSlow": AlarmSettings(threshold=9000)}').or_none()
+
+
+def differ(one: str, other: str) -> bool:
+    """Tell whether two names are known and different."""
+    return one != other and not Token.is_unresolved(one) and not Token.is_unresolved(other)
 
 
 def validate_external_id(name: str, external_id: str | None) -> None:
@@ -107,6 +121,17 @@ def validate_removal_policy(removal_policy: RemovalPolicy) -> None:
         raise ValueError(
             f"removal_policy: must be one of {allowed}, because tables and logs have no snapshots, got SNAPSHOT"
         )
+
+
+def validate_alarms(
+    *, alarm_actions: Sequence[object], ok_actions: Sequence[object], alarm_settings: Mapping[Any, object]
+) -> None:
+    """Reject what is no action, and what is no alarm's name."""
+    for name, actions in (("alarm_actions: each", alarm_actions), ("ok_actions: each", ok_actions)):
+        for action in actions:
+            check_type(name, action, _ACTION)
+    for alarm in alarm_settings:
+        check_type("alarm_settings: an alarm's name", alarm, text("ResolverSlow"))
 
 
 def validate_alarm_names(names: Iterable[str], known: Collection[str]) -> None:

@@ -8,9 +8,9 @@ import jsii
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from constructs_lib._marketplace_access import grant_resolve_customer
+from constructs_lib._marketplace_access import grant_get_entitlements, grant_resolve_customer
 from constructs_lib._parameters import validate_external_id
-from constructs_lib._types import CONSTRUCT_ID, SCOPE, Kind, check_types, implementation, text
+from constructs_lib._types import BOOLEAN, CONSTRUCT_ID, SCOPE, Kind, check_types, implementation, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,7 @@ _PARAMETERS: Mapping[str, Kind] = {
         'a principal, such as AccountPrincipal("111122223333")', "principal_account", iam.IPrincipal
     ),
     "external_id": text("a-value-of-your-own").or_none(),
+    "subscriptions": BOOLEAN,
 }
 
 
@@ -35,15 +36,24 @@ class MarketplaceSellerRole(Construct):
     Args:
         scope: the stack in the publishing account.
         construct_id: unique in ``scope``.
-        trusted: the principal that may assume the role: the product's account or, better, the resolver's role.
+        trusted: the principal that may assume the role: the product's account or, better, the resolver's role (and
+            the subscriber's).
         external_id: the external ID that the resolver must present; by default none.
+        subscriptions: lets the role read entitlements too, as ``MarketplaceSubscriptions`` needs; the subscriber then
+            assumes the role as the resolver does. By default it may redeem tokens only.
 
     Raises:
         ValueError: a parameter is invalid, such as an ``external_id`` that STS does not accept.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, trusted: iam.IPrincipal, external_id: str | None = None
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        trusted: iam.IPrincipal,
+        external_id: str | None = None,
+        subscriptions: bool = False,
     ) -> None:
         check_types(_PARAMETERS, locals())
         super().__init__(scope, construct_id)
@@ -56,6 +66,8 @@ class MarketplaceSellerRole(Construct):
             external_ids=[external_id] if external_id else None,
         )
         grant_resolve_customer(self, self._role)
+        if subscriptions:
+            grant_get_entitlements(self, self._role)
 
     @property
     def role(self) -> iam.Role:

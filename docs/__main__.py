@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from constructs_lib.registration._signals import SIGNALS
+from constructs_lib.subscriptions._signals import SIGNALS as SUBSCRIPTION_SIGNALS
 from docs import cost, draw_dashboard, signal_tables, write_reference
 from docs.markers import between_markers
 from docs.service_models import FUNCTIONS, service_models
@@ -17,7 +19,10 @@ ROOT = Path(__file__).resolve().parents[1]
 _MODELS = service_models()
 
 GENERATED: Mapping[str, Callable[[str], str]] = {
-    "constructs_lib/registration/alarm_name.py": lambda _: signal_tables.alarm_names(),
+    "constructs_lib/registration/alarm_name.py": lambda _: signal_tables.alarm_names("AlarmName", SIGNALS),
+    "constructs_lib/subscriptions/subscription_alarm_name.py": lambda _: signal_tables.alarm_names(
+        "SubscriptionAlarmName", SUBSCRIPTION_SIGNALS
+    ),
     "docs/reference.md": lambda _: write_reference.reference(),
     "docs/dashboard.svg": lambda _: draw_dashboard.draw(draw_dashboard.dashboard_body()),
     "docs/cost.md": lambda page: between_markers(page, "cost", cost.table()),

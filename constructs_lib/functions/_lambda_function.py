@@ -42,6 +42,7 @@ class LambdaFunction(Construct):
             What grants the role the use of its data grants the use of this key too.
         log_retention: how long the log is kept.
         removal_policy: of the log group.
+        reasons: rules of cdk-nag and checkov that do not apply to this function for a reason of its own.
 
     Attributes:
         function: the Lambda function.
@@ -63,6 +64,7 @@ class LambdaFunction(Construct):
         encryption_key: kms.IKey | None,
         log_retention: logs.RetentionDays,
         removal_policy: RemovalPolicy,
+        reasons: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         asset.make_readable()
@@ -113,5 +115,6 @@ class LambdaFunction(Construct):
                 "CKV_AWS_116": _NOT_ASYNCHRONOUS,
                 "CKV_AWS_117": "It calls public endpoints of AWS only.",
                 "CKV_AWS_173": "There is no secret in the variables; encryption_key encrypts them if it is given.",
+                **(reasons or {}),
             },
         )

@@ -10,8 +10,6 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from constructs import Construct
-
     from constructs_lib.monitoring._signal import Signal
 
 _Name = TypeVar("_Name", bound=str)
@@ -47,7 +45,7 @@ def graph(
 def signal_graph(
     title: str,
     *,
-    watched: Construct,
+    watched: object,
     signals: Mapping[_Name, Signal],
     alarms: Mapping[_Name, cloudwatch.Alarm],
     width: int,

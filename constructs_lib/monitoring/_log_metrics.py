@@ -39,7 +39,7 @@ class LogMetrics(Construct):
         self._filters: dict[str, logs.MetricFilter] = {}
         self._last_of: dict[str, logs.MetricFilter] = {}
         for name, outcomes in counts.items():
-            self.add(name, log_group, _any_of(outcomes))
+            self.add(name, log_group, any_of(outcomes))
         for name, field in times.items():
             # FilterPattern.exists puts the star in quotes, which CloudWatch documents for text only.
             self.add(name, log_group, logs.FilterPattern.literal(f"{{ $.{field} = * }}"), value=f"$.{field}")
@@ -72,8 +72,8 @@ class LogMetrics(Construct):
         self, name: str, log_group: logs.ILogGroup, *, plus: tuple[str, ...], minus: tuple[str, ...]
     ) -> None:
         """Make a metric whose sum is the count of some outcomes less the count of others, without metric math."""
-        self.add(name, log_group, _any_of(plus))
-        self.add(name, log_group, _any_of(minus), value="-1", construct_id=f"{name}Minus")
+        self.add(name, log_group, any_of(plus))
+        self.add(name, log_group, any_of(minus), value="-1", construct_id=f"{name}Minus")
 
     def metric(self, name: str, **options: Any) -> cloudwatch.Metric:
         """Return the metric of that name, by default its sum.
@@ -86,6 +86,7 @@ class LogMetrics(Construct):
         return self._filters[name].metric(**{"statistic": cloudwatch.Stats.SUM, **options})
 
 
-def _any_of(outcomes: tuple[str, ...]) -> logs.IFilterPattern:
+def any_of(outcomes: tuple[str, ...]) -> logs.IFilterPattern:
+    """Return the pattern of the lines that have one of the outcomes."""
     patterns = (logs.FilterPattern.string_value("$.outcome", "=", outcome) for outcome in outcomes)
     return logs.FilterPattern.any(*patterns)

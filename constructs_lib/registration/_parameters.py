@@ -9,13 +9,19 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aws_cdk import CfnElement, Duration, RemovalPolicy, Resource, Stack, Token
 from aws_cdk import aws_apigatewayv2 as apigwv2
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 
-from constructs_lib._parameters import validate_external_id, validate_url
+from constructs_lib._parameters import (
+    ACTIONS,
+    ALARM_SETTINGS,
+    RUNBOOK_URL,
+    differ,
+    validate_external_id,
+    validate_url,
+)
 from constructs_lib._types import (
     BOOLEAN,
     CONSTRUCT_ID,
@@ -29,13 +35,12 @@ from constructs_lib._types import (
     implementation,
     instance,
     mapping,
-    sequence,
     text,
 )
 from constructs_lib.registration._store import TABLE_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 _ROLE = implementation('an IAM role, such as Role.from_role_arn(stack, "Seller", arn)', "grant_assume_role", iam.IRole)
 _TABLE = implementation(
@@ -45,8 +50,6 @@ _TABLE = implementation(
     dynamodb.ITable,
 )
 _KEY = implementation('a KMS key, such as Key.from_key_arn(stack, "Key", arn)', "grant_encrypt_decrypt", kms.IKey)
-_ACTION = implementation("an action, such as aws_cloudwatch_actions.SnsAction(topic)", "bind", cloudwatch.IAlarmAction)
-_ACTIONS = sequence("a list of actions, such as [aws_cloudwatch_actions.SnsAction(topic)]")
 _DOMAIN_NAME = implementation("a DomainName of aws_apigatewayv2", "regional_domain_name", apigwv2.IDomainName)
 _GRANTEE = implementation("a role, a function or something else with a role", "grant_principal", iam.IGrantable)
 _LINK = text("https://example.com/help").or_none()
@@ -72,10 +75,10 @@ PARAMETERS: Mapping[str, Kind] = {
     "claim_ttl": duration("Duration.minutes(10)").or_none(),
     "support_url": _LINK,
     "login_url": _LINK,
-    "alarm_actions": _ACTIONS,
-    "ok_actions": _ACTIONS,
-    "runbook_url": text("https://wiki.example.com/runbook").or_none(),
-    "alarm_settings": mapping('a dict, such as {"ResolverSlow": AlarmSettings(threshold=9000)}').or_none(),
+    "alarm_actions": ACTIONS,
+    "ok_actions": ACTIONS,
+    "runbook_url": RUNBOOK_URL,
+    "alarm_settings": ALARM_SETTINGS,
     "log_retention": instance("one of RetentionDays, such as RetentionDays.ONE_YEAR", logs.RetentionDays),
     "removal_policy": instance("one of RemovalPolicy, such as RemovalPolicy.RETAIN", RemovalPolicy),
 }
@@ -220,31 +223,15 @@ def validate_sdk_ua_app_id(app_id: str | None) -> None:
     raise ValueError(f"sdk_ua_app_id: must be 1 to 50 printable ASCII characters without blanks, got {app_id!r}")
 
 
-def validate_alarms(
-    *, alarm_actions: Sequence[object], ok_actions: Sequence[object], alarm_settings: Mapping[Any, object]
-) -> None:
-    """Reject what is no action, and what is no alarm's name."""
-    for name, actions in (("alarm_actions: each", alarm_actions), ("ok_actions: each", ok_actions)):
-        for action in actions:
-            check_type(name, action, _ACTION)
-    for alarm in alarm_settings:
-        check_type("alarm_settings: an alarm's name", alarm, text("ResolverSlow"))
-
-
 def validate_grantee(grantee: iam.IGrantable, account: str) -> None:
     """Reject a backend in another account, which no policy of this one can let in."""
     check_type("grantee:", grantee, _GRANTEE)
     of_grantee = _account_of(grantee)
-    if of_grantee and _differ(of_grantee, account):
+    if of_grantee and differ(of_grantee, account):
         raise ValueError(
             f"grantee: must be in the API's account, {account}, because an HTTP API has no resource policy, got one in "
             f"{of_grantee}; grant a role in {account}, and let the backend assume it"
         )
-
-
-def _differ(one: str, other: str) -> bool:
-    """Tell whether two names are known and different."""
-    return one != other and not Token.is_unresolved(one) and not Token.is_unresolved(other)
 
 
 def _account_of(grantee: iam.IGrantable) -> str | None:
@@ -267,7 +254,7 @@ def validate_table(table: dynamodb.ITable | dynamodb.ITableV2 | None, stack: Sta
     parts = [] if Token.is_unresolved(table.table_arn) else table.table_arn.split(":")[3:5]
     region, account = parts or (table.env.region, table.env.account)
     for name, of_table, of_stack in (("account", account, stack.account), ("region", region, stack.region)):
-        if _differ(of_table, of_stack):
+        if differ(of_table, of_stack):
             raise ValueError(
                 f"table: must be in the {name} of the stack, {of_stack}, where the resolver calls DynamoDB and the "
                 f"alarms find its metrics, got one in {of_table}"
@@ -292,16 +279,18 @@ def validate_table(table: dynamodb.ITable | dynamodb.ITableV2 | None, stack: Sta
 def validate_size(
     products: Mapping[str, str],
     environment: Mapping[str, str],
-    tables: Mapping[str, dynamodb.ITable | dynamodb.ITableV2],
+    table: dynamodb.ITable | dynamodb.ITableV2,
+    claims_table: dynamodb.ITable | dynamodb.ITableV2,
 ) -> None:
     """Fail at synth, not mid-deployment, if the environment exceeds Lambda's limit.
 
     CDK tokens count as empty, except the tables' names: these count at their longest.
     """
+    tables = {"REGISTRATIONS_TABLE": table, "CLAIMS_TABLE": claims_table}
     variables = {
         **environment,
         "PRODUCTS": json.dumps(dict(products), separators=(",", ":"), ensure_ascii=False),
-        **{name: "x" * _longest_name(table) for name, table in tables.items()},
+        **{name: "x" * _longest_name(each) for name, each in tables.items()},
     }
     text = _CDK_TOKEN.sub("", json.dumps(variables, separators=(",", ":"), ensure_ascii=False))
     size = len(text.encode())

@@ -15,8 +15,25 @@ if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_kms as kms
 
+# The CDK's own grants name these with wildcards.
+_USE_OF_KEY = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+
 TABLE_KEY = ("CustomerAWSAccountId", "ProductLicense")
 """The registrations table's partition key and sort key, both strings."""
+
+
+def grant_key_of(table: dynamodb.ITableV2, grantee: iam.IGrantable) -> None:
+    """Grant the use of the key that encrypts a table, if it is known to have one."""
+    if table.encryption_key:
+        table.encryption_key.grant(grantee, *_USE_OF_KEY)
 
 
 class RegistrationStore(Construct):
@@ -89,18 +106,7 @@ class RegistrationStore(Construct):
         self.table.grant(resolver, "dynamodb:GetItem", "dynamodb:UpdateItem")
         self.claims_table.grant(resolver, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
         for table in (self.table, self.claims_table):
-            if table.encryption_key:
-                # The CDK's own grant names these with wildcards.
-                table.encryption_key.grant(
-                    resolver,
-                    "kms:Decrypt",
-                    "kms:DescribeKey",
-                    "kms:Encrypt",
-                    "kms:GenerateDataKey",
-                    "kms:GenerateDataKeyWithoutPlaintext",
-                    "kms:ReEncryptFrom",
-                    "kms:ReEncryptTo",
-                )
+            grant_key_of(table, resolver)
 
 
 @jsii.implements(IStableAnyProducer)

@@ -13,6 +13,7 @@ from constructs import Construct
 from constructs_lib._marketplace_access import grant_resolve_customer
 from constructs_lib._parameters import (
     validate_alarm_names,
+    validate_alarms,
     validate_encryption_key,
     validate_marketplace_region,
     validate_removal_policy,
@@ -30,7 +31,6 @@ from constructs_lib.registration._parameters import (
     PARAMETERS,
     checked_domain,
     checked_throttle,
-    validate_alarms,
     validate_claim_ttl,
     validate_domain,
     validate_grantee,
@@ -42,6 +42,7 @@ from constructs_lib.registration._parameters import (
     validate_table,
 )
 from constructs_lib.registration._resolver import MEMORY_MIB, RESOLVER, TIMEOUT_SECONDS
+from constructs_lib.registration._shared import Shared
 from constructs_lib.registration._signals import SIGNALS
 from constructs_lib.registration._store import RegistrationStore
 
@@ -179,7 +180,21 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
             "MARKETPLACE_REGION": marketplace_region,
             **{name: value for name, value in optional.items() if value is not None},
         }
-        validate_size(products, environment, {"REGISTRATIONS_TABLE": self.table, "CLAIMS_TABLE": self.claims_table})
+        validate_size(products, environment, self.table, self.claims_table)
+        self._shared = Shared(
+            products=products,
+            seller_role=seller_role,
+            seller_role_external_id=seller_role_external_id,
+            marketplace_region=marketplace_region,
+            encryption_key=encryption_key,
+            sdk_ua_app_id=sdk_ua_app_id,
+            alarm_actions=alarm_actions,
+            ok_actions=ok_actions,
+            runbook_url=runbook_url,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
+            resolver_environment=environment,
+        )
         if encryption_key:
             allow_logs_to_use(encryption_key, stack)
         resolver = LambdaFunction(

@@ -1,0 +1,460 @@
+"""A second statement in a seller's stack, after which it is known who may use the product."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.aws_lambda_event_sources import SqsEventSource
+from constructs import Construct
+
+from constructs_lib._acknowledged import acknowledge
+from constructs_lib._marketplace_access import grant_get_entitlements
+from constructs_lib._parameters import validate_alarm_names, validate_alarms
+from constructs_lib._types import check_types
+from constructs_lib.functions._lambda_function import LambdaFunction
+from constructs_lib.monitoring._alarms import make_alarms, validate_alarm_settings, validate_runbook_url
+from constructs_lib.monitoring._log_metrics import LogMetrics, any_of
+from constructs_lib.registration._parameters import validate_size
+from constructs_lib.registration._store import grant_key_of
+from constructs_lib.subscriptions._dashboard import rows
+from constructs_lib.subscriptions._functions import MEMORY_MIB, PUBLISHER, SUBSCRIBER, TIMEOUT_SECONDS
+from constructs_lib.subscriptions._metrics import SubscriptionMetrics
+from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, UNPUBLISHED
+from constructs_lib.subscriptions._parameters import (
+    PARAMETERS,
+    RULE_PARAMETERS,
+    entitlements_region,
+    stream_of,
+    validate_default_bus,
+    validate_event_bus,
+    validate_registration,
+)
+from constructs_lib.subscriptions._queues import (
+    Delivery,
+    Discarded,
+    allow_events_to_use,
+    allow_rule_to_send,
+    make_queue,
+)
+from constructs_lib.subscriptions._signals import SIGNALS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+    from constructs_lib.functions._asset import FunctionAsset
+    from constructs_lib.monitoring.alarm_settings import AlarmSettings
+    from constructs_lib.registration._shared import Shared
+    from constructs_lib.registration.marketplace_registration import MarketplaceRegistration
+    from constructs_lib.subscriptions.subscription_alarm_name import SubscriptionAlarmName
+
+_EVENT_SOURCE = "aws.agreement-marketplace"
+_PUBLICATION_SOURCE = "marketplace-registration"
+
+# Lambda asks for six times the function's time: that is how long a message is hidden after each attempt.
+_VISIBILITY_TIMEOUT = Duration.seconds(6 * TIMEOUT_SECONDS)
+# An hour of attempts.
+_ATTEMPTS = 10
+_BATCH = 10
+# The fewest that there can be. GetEntitlements allows 20 calls per second to the whole publishing account.
+_CONCURRENCY = 2
+
+# Retries end by age alone, because nobody says how far apart they are. Two hours: EventBridge may be out for one, and
+# the backlog gets through. A record that can never be published holds up its shard, which may be all buyers', no
+# longer than that; and the table's stream still has it for 22 hours, to be published by hand.
+_MAX_RECORD_AGE = Duration.hours(2)
+
+
+class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
+    """Records who may use the product, and tells your event bus when that changes.
+
+    Provisions a rule that gets AWS Marketplace's events of licenses and agreements, a queue for them, the subscriber
+    (a Lambda function that records them in the registrations table, with the license's entitlements), the publisher (a
+    Lambda function that reads the table's stream and puts ``Buyer Registered``, ``Subscription Ready``, ``Subscription
+    Changed`` and ``Subscription Ended`` on an event bus), a dead-letter queue for each, logs and alarms. A claim then
+    returns ``LicenseStatus`` and ``Entitlements`` too.
+
+    Keys, roles, retention and alarm actions are the registration's.
+
+    Args:
+        scope: the stack, or any construct in it, in the registration's account and region.
+        construct_id: unique in ``scope``.
+        registration: the construct whose buyers' licenses are recorded.
+        event_bus: where AWS Marketplace's events arrive; by default the account's default bus, which is right in the
+            publishing account in us-east-1 (eusc-de-east-1 in the European Sovereign Cloud) only. Elsewhere, a bus that
+            ``MarketplaceEventForwarding`` forwards to.
+        publication_event_bus: your bus, which is told what changed; by default the account's default bus.
+        alarm_settings: alarm name to its overrides, or to None to leave the alarm out; by default all alarms are
+            created as ``docs/runbook.md`` says.
+
+    Raises:
+        ValueError: a parameter is invalid; the message gives the value and what is allowed.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        registration: MarketplaceRegistration,
+        event_bus: events.IEventBus | None = None,
+        publication_event_bus: events.IEventBus | None = None,
+        alarm_settings: Mapping[SubscriptionAlarmName, AlarmSettings | None] | None = None,
+    ) -> None:
+        check_types(PARAMETERS, locals())
+        super().__init__(scope, construct_id)
+        stack = Stack.of(self)
+        shared = registration._shared  # noqa: SLF001 - of this library, and no part of its interface
+        validate_registration(registration, stack)
+        validate_event_bus("event_bus", event_bus, stack)
+        validate_event_bus("publication_event_bus", publication_event_bus, stack)
+        if event_bus is None:
+            validate_default_bus(stack, shared.seller_role)
+        stream_arn = stream_of(registration.table)
+        validate_alarms(alarm_actions=(), ok_actions=(), alarm_settings=alarm_settings or {})
+        validate_alarm_names(alarm_settings or {}, SIGNALS)
+        validate_alarm_settings(alarm_settings or {}, SIGNALS)
+        validate_runbook_url(shared.runbook_url, SIGNALS)
+
+        self._registration = registration
+        # Apart from this construct's own parts, whose ids a seller cannot know.
+        self._rules = Construct(self, "On")
+        default_bus = events.EventBus.from_event_bus_name(self, "DefaultBus", "default")
+        self._event_bus = event_bus or default_bus
+        self._publication_event_bus = publication_event_bus or default_bus
+        self._answer_claims(shared)
+        self._make_queues(shared)
+        self._rule = events.Rule(
+            self,
+            "Rule",
+            description="Events of AWS Marketplace's licenses and agreements",
+            event_bus=self._event_bus,
+            # On the source alone, because Marketplace adds kinds: the subscriber chooses.
+            event_pattern=events.EventPattern(source=[_EVENT_SOURCE]),
+            targets=[Delivery(self._queue, self._dead_letter_queue)],
+        )
+        allow_rule_to_send(self._rule, self._queue, self._dead_letter_queue)
+
+        subscriber = self._make_subscriber(shared)
+        self._subscriber, self._subscriber_log_group = subscriber.function, subscriber.log_group
+        publisher = self._make_publisher(shared, stream_arn)
+        self._publisher, self._publisher_log_group = publisher.function, publisher.log_group
+
+        self._log_metrics = self._make_log_metrics()
+        self._alarms = make_alarms(
+            self,
+            signals=SIGNALS,
+            actions=shared.alarm_actions,
+            ok_actions=shared.ok_actions,
+            runbook_url=shared.runbook_url,
+            settings=alarm_settings or {},
+        )
+
+    def _answer_claims(self, shared: Shared) -> None:
+        """Let the resolver tell a claim what is recorded of the license."""
+        registration = self._registration
+        switch = {"SUBSCRIPTIONS": "true"}
+        validate_size(
+            shared.products,
+            {**shared.resolver_environment, **switch},
+            registration.table,
+            registration.claims_table,
+        )
+        for name, value in switch.items():
+            registration.resolver.add_environment(name, value)
+        registration.table.grant(registration.resolver, "dynamodb:Query")
+
+    def _make_queues(self, shared: Shared) -> None:
+        key = shared.encryption_key
+        if key:
+            allow_events_to_use(key, Stack.of(self))
+        self._dead_letter_queue = make_queue(self, "DeadLetters", encryption_key=key)
+        self._queue = make_queue(
+            self,
+            "Queue",
+            encryption_key=key,
+            visibility_timeout=_VISIBILITY_TIMEOUT,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self._dead_letter_queue, max_receive_count=_ATTEMPTS),
+        )
+        self._publisher_dead_letter_queue = make_queue(self, "PublisherDeadLetters", encryption_key=key)
+        acknowledge(
+            self._publisher_dead_letter_queue,
+            {"AwsSolutions-SQS3": "It is the dead-letter queue of the publisher's event source."},
+        )
+
+    def _make_function(
+        self,
+        construct_id: str,
+        shared: Shared,
+        *,
+        asset: FunctionAsset,
+        description: str,
+        environment: dict[str, str],
+        reasons: Mapping[str, str],
+    ) -> LambdaFunction:
+        app_id = {"AWS_SDK_UA_APP_ID": shared.sdk_ua_app_id} if shared.sdk_ua_app_id else {}
+        return LambdaFunction(
+            self,
+            construct_id,
+            asset=asset,
+            description=description,
+            timeout_seconds=TIMEOUT_SECONDS,
+            memory_mib=MEMORY_MIB,
+            environment={"REGISTRATIONS_TABLE": self._registration.table.table_name, **environment, **app_id},
+            reserved_concurrent_executions=None,
+            encryption_key=shared.encryption_key,
+            log_retention=shared.log_retention,
+            removal_policy=shared.removal_policy,
+            reasons=reasons,
+        )
+
+    def _make_subscriber(self, shared: Shared) -> LambdaFunction:
+        optional = {
+            "SELLER_ROLE_ARN": shared.seller_role.role_arn if shared.seller_role else None,
+            "SELLER_ROLE_EXTERNAL_ID": shared.seller_role_external_id,
+        }
+        subscriber = self._make_function(
+            "Subscriber",
+            shared,
+            asset=SUBSCRIBER,
+            description="Records AWS Marketplace's events of licenses and agreements in the registrations table",
+            environment={
+                "PRODUCTS": Stack.of(self).to_json_string(list(shared.products)),
+                "ENTITLEMENTS_REGION": entitlements_region(shared.marketplace_region),
+                **{name: value for name, value in optional.items() if value is not None},
+            },
+            reasons={
+                "CKV_AWS_115": "Its event source has a limit.",
+                "Serverless-LambdaTracing": "The log line of each event has the time of every call to AWS.",
+            },
+        )
+        table = self._registration.table
+        table.grant(subscriber.role, "dynamodb:UpdateItem")
+        grant_key_of(table, subscriber.role)
+        if shared.seller_role:
+            shared.seller_role.grant_assume_role(subscriber.role)
+        else:
+            grant_get_entitlements(self, subscriber.role)
+        subscriber.function.add_event_source(
+            SqsEventSource(
+                self._queue, batch_size=_BATCH, max_concurrency=_CONCURRENCY, report_batch_item_failures=True
+            )
+        )
+        return subscriber
+
+    def _make_publisher(self, shared: Shared, stream_arn: str) -> LambdaFunction:
+        bus = self._publication_event_bus
+        publisher = self._make_function(
+            "Publisher",
+            shared,
+            asset=PUBLISHER,
+            description="Tells an event bus what changed in the registrations table",
+            environment={"EVENT_BUS": bus.event_bus_name},
+            reasons={
+                "CKV_AWS_115": "There is one execution environment for each shard of the table's stream.",
+                "Serverless-LambdaTracing": "No one waits for it, and the age of what it reads is a metric.",
+            },
+        )
+        table = self._registration.table
+        table.grant(publisher.role, "dynamodb:Query")
+        if table.encryption_key:
+            table.encryption_key.grant(publisher.role, "kms:Decrypt", "kms:DescribeKey")
+        iam.Grant.add_to_principal(
+            grantee=publisher.role,
+            actions=["events:PutEvents"],
+            resource_arns=[bus.event_bus_arn],
+            conditions={"StringEquals": {"events:source": _PUBLICATION_SOURCE}},
+        )
+        # The CDK's own event source lists the streams of all tables.
+        access = iam.Policy(
+            self,
+            "Stream",
+            roles=[publisher.role],
+            statements=[
+                iam.PolicyStatement(
+                    actions=["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+                    resources=[stream_arn],
+                ),
+                iam.PolicyStatement(actions=["dynamodb:ListStreams"], resources=[f"{table.table_arn}/stream/*"]),
+            ],
+        )
+        acknowledge(access, {"AwsSolutions-IAM5": "Lambda lists the streams of this one table."})
+        mapping = publisher.function.add_event_source_mapping(
+            "Stream",
+            event_source_arn=stream_arn,
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            report_batch_item_failures=True,
+            bisect_batch_on_error=True,
+            max_record_age=_MAX_RECORD_AGE,
+            on_failure=Discarded(self._publisher_dead_letter_queue),
+        )
+        mapping.node.add_dependency(access)
+        return publisher
+
+    def _make_log_metrics(self) -> LogMetrics:
+        metrics = LogMetrics(
+            self,
+            "Outcomes",
+            namespace=f"MarketplaceSubscriptions/{self._subscriber.function_name}",
+            log_group=self._subscriber_log_group,
+            counts=EVENTS,
+            times={},
+        )
+        for name, outcomes in UNPUBLISHED.items():
+            metrics.add(name, self._publisher_log_group, any_of(outcomes))
+        for name, kind in PUBLISHED.items():
+            metrics.add(
+                name,
+                self._publisher_log_group,
+                logs.FilterPattern.all(
+                    logs.FilterPattern.string_value("$.outcome", "=", "published"),
+                    logs.FilterPattern.string_value("$.detail_type", "=", kind),
+                ),
+            )
+        return metrics
+
+    @property
+    def rule(self) -> events.Rule:
+        """The rule that gets AWS Marketplace's events."""
+        return self._rule
+
+    @property
+    def event_bus(self) -> events.IEventBus:
+        """The bus on which AWS Marketplace's events arrive."""
+        return self._event_bus
+
+    @property
+    def publication_event_bus(self) -> events.IEventBus:
+        """The bus that is told what changed."""
+        return self._publication_event_bus
+
+    @property
+    def queue(self) -> sqs.Queue:
+        """The queue of AWS Marketplace's events."""
+        return self._queue
+
+    @property
+    def dead_letter_queue(self) -> sqs.Queue:
+        """The queue of the events that were given up after ten attempts, or could not be delivered."""
+        return self._dead_letter_queue
+
+    @property
+    def publisher_dead_letter_queue(self) -> sqs.Queue:
+        """The queue that names the changes that were discarded untold: where they are in the table's stream."""
+        return self._publisher_dead_letter_queue
+
+    @property
+    def subscriber(self) -> lambda_.Function:
+        """The Lambda function that records events."""
+        return self._subscriber
+
+    @property
+    def publisher(self) -> lambda_.Function:
+        """The Lambda function that publishes changes."""
+        return self._publisher
+
+    @property
+    def subscriber_log_group(self) -> logs.LogGroup:
+        """The subscriber's log: one JSON line for each attempt at an event, with its ``outcome``."""
+        return self._subscriber_log_group
+
+    @property
+    def publisher_log_group(self) -> logs.LogGroup:
+        """The publisher's log: one JSON line for each publication, with its ``outcome``."""
+        return self._publisher_log_group
+
+    @property
+    def alarms(self) -> Mapping[SubscriptionAlarmName, cloudwatch.Alarm]:
+        """The alarms by name."""
+        return self._alarms
+
+    def on_registered(
+        self, construct_id: str, *, target: events.IRuleTarget | None = None, description: str | None = None
+    ) -> events.Rule:
+        """Make a rule for ``Buyer Registered``: a registration is new. It is no permission to use the product.
+
+        Args:
+            construct_id: unique among the rules of this construct.
+            target: what to invoke; by default nothing, until the rule's ``add_target`` is called.
+            description: of the rule.
+        """
+        return self._on("Buyer Registered", construct_id, target, description)
+
+    def on_ready(
+        self, construct_id: str, *, target: events.IRuleTarget | None = None, description: str | None = None
+    ) -> events.Rule:
+        """Make a rule for ``Subscription Ready``: the buyer is registered and the license active, so give access.
+
+        Args:
+            construct_id: unique among the rules of this construct.
+            target: what to invoke; by default nothing, until the rule's ``add_target`` is called.
+            description: of the rule.
+        """
+        return self._on("Subscription Ready", construct_id, target, description)
+
+    def on_changed(
+        self, construct_id: str, *, target: events.IRuleTarget | None = None, description: str | None = None
+    ) -> events.Rule:
+        """Make a rule for ``Subscription Changed``: the entitlements or the agreement of a ready one changed.
+
+        Args:
+            construct_id: unique among the rules of this construct.
+            target: what to invoke; by default nothing, until the rule's ``add_target`` is called.
+            description: of the rule.
+        """
+        return self._on("Subscription Changed", construct_id, target, description)
+
+    def on_ended(
+        self, construct_id: str, *, target: events.IRuleTarget | None = None, description: str | None = None
+    ) -> events.Rule:
+        """Make a rule for ``Subscription Ended``: take the access away.
+
+        Args:
+            construct_id: unique among the rules of this construct.
+            target: what to invoke; by default nothing, until the rule's ``add_target`` is called.
+            description: of the rule.
+        """
+        return self._on("Subscription Ended", construct_id, target, description)
+
+    def add_to_dashboard(self, dashboard: cloudwatch.Dashboard) -> None:
+        """Add the subscriptions to a dashboard, such as ``RegistrationDashboard(…).dashboard``.
+
+        From top to bottom: the alarms, the subscriptions in numbers, what became of registrations and events, what the
+        alarms watch against their thresholds, and the last failures.
+
+        Args:
+            dashboard: gets the rows below its own.
+        """
+        for row in rows(
+            self,
+            registration=self._registration,
+            alarms=self._alarms,
+            subscriber_log_group=self._subscriber_log_group,
+            publisher_log_group=self._publisher_log_group,
+        ):
+            dashboard.add_widgets(*row)
+
+    def _on(
+        self, kind: str, construct_id: str, target: events.IRuleTarget | None, description: str | None
+    ) -> events.Rule:
+        check_types(RULE_PARAMETERS, {"construct_id": construct_id, "target": target, "description": description})
+        return events.Rule(
+            self._rules,
+            construct_id,
+            description=description,
+            event_bus=self._publication_event_bus,
+            event_pattern=events.EventPattern(
+                source=[_PUBLICATION_SOURCE],
+                detail_type=[kind],
+                # Another registration may publish on the same bus.
+                resources=[self._registration.table.table_arn],
+            ),
+            targets=[target] if target else None,
+        )
