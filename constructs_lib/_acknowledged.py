@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Acknowledgment, CfnResource, Validations
+from aws_cdk import Acknowledgment, CfnResource, Stack, Validations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from constructs import IConstruct
+    from constructs import Construct, IConstruct
 
 # A rule of cdk-nag, with the one finding that is meant where there can be others.
 _NAG = re.compile(r"((?:AwsSolutions|Serverless)-\w+)(?:\[(.+)\])?")
+
+
+def wildcard_of(scope: Construct, resource: str) -> str:
+    """Return cdk-nag's name for the finding that a policy below ``scope`` has a wildcard in a resource."""
+    return f"AwsSolutions-IAM5[Resource::{_flattened(Stack.of(scope).resolve(resource))}]"
+
+
+def _flattened(resolved: Any) -> str:
+    match resolved:
+        case {"Fn::Join": [str(separator), list(parts)]}:
+            return separator.join(map(_flattened, parts))
+        case {"Fn::GetAtt": [str(resource), str(attribute)]}:
+            return f"<{resource}.{attribute}>"
+        case {"Ref": str(name)}:
+            return f"<{name}>"
+        case _:
+            return str(resolved)
 
 
 def acknowledge(construct: IConstruct, rules: Mapping[str, str]) -> None:

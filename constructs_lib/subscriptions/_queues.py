@@ -11,6 +11,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 
+from constructs_lib._acknowledged import acknowledge
+
 if TYPE_CHECKING:
     from aws_cdk import Stack
     from aws_cdk import aws_kms as kms
@@ -39,6 +41,23 @@ def make_queue(
         visibility_timeout=visibility_timeout,
         dead_letter_queue=dead_letter_queue,
     )
+
+
+def make_dead_letter_queue(
+    scope: Construct, construct_id: str, *, encryption_key: kms.IKey | None, of: str
+) -> sqs.Queue:
+    """Make a queue for messages that need a person.
+
+    Args:
+        scope: the construct that uses the queue.
+        construct_id: unique in ``scope``.
+        encryption_key: as for any queue.
+        of: what it is the dead-letter queue of.
+    """
+    queue = make_queue(scope, construct_id, encryption_key=encryption_key)
+    reason = f"It is the dead-letter queue of {of}."
+    acknowledge(queue, {"AwsSolutions-SQS3": reason, "Serverless-SQSRedrivePolicy": reason})
+    return queue
 
 
 @jsii.implements(events.IRuleTarget)

@@ -10,13 +10,12 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from constructs_lib._acknowledged import acknowledge
 from constructs_lib._parameters import validate_alarms, validate_url
 from constructs_lib._types import check_types
 from constructs_lib.monitoring._alarms import make_alarms, validate_runbook_url
 from constructs_lib.subscriptions._metrics import ForwardingMetrics
 from constructs_lib.subscriptions._parameters import FORWARDING_PARAMETERS, validate_forwarding
-from constructs_lib.subscriptions._queues import make_queue
+from constructs_lib.subscriptions._queues import make_dead_letter_queue
 from constructs_lib.subscriptions._signals import FORWARDING_SIGNALS
 
 if TYPE_CHECKING:
@@ -68,8 +67,9 @@ class MarketplaceEventForwarding(ForwardingMetrics, Construct):
         validate_alarms(alarm_actions=alarm_actions, ok_actions=ok_actions, alarm_settings={})
         validate_url("runbook_url:", runbook_url, "https")
         validate_runbook_url(runbook_url, FORWARDING_SIGNALS)
-        self._dead_letter_queue = make_queue(self, "DeadLetters", encryption_key=None)
-        acknowledge(self._dead_letter_queue, {"AwsSolutions-SQS3": "It is the dead-letter queue of the rule's target."})
+        self._dead_letter_queue = make_dead_letter_queue(
+            self, "DeadLetters", encryption_key=None, of="the rule's target"
+        )
         self._role = iam.Role(
             self,
             "Role",

@@ -10,10 +10,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
-from aws_cdk.aws_lambda_event_sources import SqsEventSource
 from constructs import Construct
 
-from constructs_lib._acknowledged import acknowledge
+from constructs_lib._acknowledged import acknowledge, wildcard_of
 from constructs_lib._marketplace_access import grant_get_entitlements
 from constructs_lib._parameters import validate_alarm_names, validate_alarms
 from constructs_lib._types import check_types
@@ -40,6 +39,7 @@ from constructs_lib.subscriptions._queues import (
     Discarded,
     allow_events_to_use,
     allow_rule_to_send,
+    make_dead_letter_queue,
     make_queue,
 )
 from constructs_lib.subscriptions._signals import SIGNALS
@@ -175,7 +175,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         key = shared.encryption_key
         if key:
             allow_events_to_use(key, Stack.of(self))
-        self._dead_letter_queue = make_queue(self, "DeadLetters", encryption_key=key)
+        self._dead_letter_queue = make_dead_letter_queue(self, "DeadLetters", encryption_key=key, of="the queue")
         self._queue = make_queue(
             self,
             "Queue",
@@ -183,10 +183,8 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             visibility_timeout=_VISIBILITY_TIMEOUT,
             dead_letter_queue=sqs.DeadLetterQueue(queue=self._dead_letter_queue, max_receive_count=_ATTEMPTS),
         )
-        self._publisher_dead_letter_queue = make_queue(self, "PublisherDeadLetters", encryption_key=key)
-        acknowledge(
-            self._publisher_dead_letter_queue,
-            {"AwsSolutions-SQS3": "It is the dead-letter queue of the publisher's event source."},
+        self._publisher_dead_letter_queue = make_dead_letter_queue(
+            self, "PublisherDeadLetters", encryption_key=key, of="the publisher's event source"
         )
 
     def _make_function(
@@ -242,11 +240,15 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             shared.seller_role.grant_assume_role(subscriber.role)
         else:
             grant_get_entitlements(self, subscriber.role)
-        subscriber.function.add_event_source(
-            SqsEventSource(
-                self._queue, batch_size=_BATCH, max_concurrency=_CONCURRENCY, report_batch_item_failures=True
-            )
+        self._queue.grant_consume_messages(subscriber.role)
+        mapping = subscriber.function.add_event_source_mapping(
+            "Queue",
+            event_source_arn=self._queue.queue_arn,
+            batch_size=_BATCH,
+            max_concurrency=_CONCURRENCY,
+            report_batch_item_failures=True,
         )
+        acknowledge(mapping, {"Serverless-LambdaEventSourceMappingDestination": "The queue has a dead-letter queue."})
         return subscriber
 
     def _make_publisher(self, shared: Shared, stream_arn: str) -> LambdaFunction:
@@ -273,6 +275,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             conditions={"StringEquals": {"events:source": _PUBLICATION_SOURCE}},
         )
         # The CDK's own event source lists the streams of all tables.
+        streams = f"{table.table_arn}/stream/*"
         access = iam.Policy(
             self,
             "Stream",
@@ -282,10 +285,10 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
                     actions=["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
                     resources=[stream_arn],
                 ),
-                iam.PolicyStatement(actions=["dynamodb:ListStreams"], resources=[f"{table.table_arn}/stream/*"]),
+                iam.PolicyStatement(actions=["dynamodb:ListStreams"], resources=[streams]),
             ],
         )
-        acknowledge(access, {"AwsSolutions-IAM5": "Lambda lists the streams of this one table."})
+        acknowledge(access, {wildcard_of(self, streams): "Lambda lists the streams of this one table."})
         mapping = publisher.function.add_event_source_mapping(
             "Stream",
             event_source_arn=stream_arn,
