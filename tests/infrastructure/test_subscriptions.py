@@ -1,0 +1,674 @@
+"""The resources of `MarketplaceSubscriptions`, their permissions, and what the registration gets from it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+from aws_cdk import App, Environment, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Template
+
+from constructs_lib import AlarmSettings, MarketplaceSellerRole, MarketplaceSubscriptions
+from constructs_lib.subscriptions._functions import PUBLISHER, SUBSCRIBER, TIMEOUT_SECONDS
+from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, UNPUBLISHED
+from constructs_lib.subscriptions._signals import SIGNALS
+from local.emulated.lambda_runtime import PYTHON
+from local.product import PRODUCT_CODE
+from publisher import event_bus as published
+from publisher.log_line import OUTCOMES as PUBLISHER_OUTCOMES
+from publisher.publications import Kind
+from publisher.settings import Settings as PublisherSettings
+from resolver.settings import Settings as ResolverSettings
+from subscriber import marketplace_event
+from subscriber.log_line import OUTCOMES as SUBSCRIBER_OUTCOMES
+from subscriber.settings import Settings as SubscriberSettings
+from tests.infrastructure.stacks import forwarding, full, full_subscriptions, minimal, properties, register, subscribe
+from tests.infrastructure.stacks import subscriptions as minimal_subscriptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+HERE = Environment(account="111122223333", region="us-east-1")
+DAYS = 24 * 60 * 60
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    return Template.from_stack(minimal_subscriptions(App()))
+
+
+@pytest.fixture(scope="module")
+def full_template() -> Template:
+    return Template.from_stack(full_subscriptions(App()))
+
+
+def function(template: Template, package: str) -> dict[str, Any]:
+    (found,) = (
+        each for each in properties(template, "AWS::Lambda::Function") if each["Handler"] == f"{package}.main.handler"
+    )
+    return found
+
+
+def statements_of(template: Template, role: str) -> list[dict[str, Any]]:
+    """Return the statements of all policies of the one role whose logical id begins so."""
+    (logical_id,) = (name for name in template.find_resources("AWS::IAM::Role") if name.startswith(role))
+    return [
+        statement
+        for policy in properties(template, "AWS::IAM::Policy")
+        if policy["Roles"] == [{"Ref": logical_id}]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def granted(template: Template, role: str) -> set[tuple[str, str]]:
+    """Return the actions that a role may do, each with the logical id or the text of the resource, without hash."""
+
+    def name(resource: Any) -> str:
+        match resource:
+            case {"Fn::GetAtt": [logical_id, "Arn"]}:
+                return str(logical_id)[:-8]
+            case {"Fn::GetAtt": [logical_id, attribute]}:
+                return f"{logical_id[:-8]}.{attribute}"
+            case {"Fn::Join": [_, parts]}:
+                return "".join(part if isinstance(part, str) else name(part) for part in parts)
+            case {"Ref": reference}:
+                return f"<{reference}>"
+            case _:
+                return str(resource)
+
+    def each() -> Iterator[tuple[str, str]]:
+        for statement in statements_of(template, role):
+            actions = statement["Action"]
+            for action in [actions] if isinstance(actions, str) else actions:
+                yield action, name(statement["Resource"])
+
+    return set(each())
+
+
+LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TABLE = "RegistrationStoreRegistrations"
+
+
+# --- The registration alone.
+
+
+@pytest.mark.parametrize("build", [minimal, full])
+def test_a_registration_alone_has_no_trace_of_subscriptions(build: Callable[[App], Stack]) -> None:
+    text = json.dumps(Template.from_stack(build(App())).to_json())
+
+    for trace in ("SUBSCRIPTIONS", "dynamodb:Query", "AWS::SQS::Queue", "AWS::Events::Rule", "GetEntitlements"):
+        readers = {"dynamodb:Query"} if build is full else set()
+        assert trace in readers or trace not in text
+
+
+def test_subscriptions_change_nothing_of_the_registration_but_what_a_claim_tells() -> None:
+    alone, subscribed = Stack(App(), "Stack"), Stack(App(), "Stack")
+    register(alone)
+    subscribe(subscribed)
+
+    before = Template.from_stack(alone).to_json()["Resources"]
+    after = Template.from_stack(subscribed).to_json()["Resources"]
+
+    changed = {name for name in before if before[name] != after[name]}
+    policy, resolver = sorted(changed, key=lambda name: "Function" in name)
+    assert (before[policy]["Type"], before[resolver]["Type"]) == ("AWS::IAM::Policy", "AWS::Lambda::Function")
+    added = [s for s in after[policy]["Properties"]["PolicyDocument"]["Statement"] if "dynamodb:Query" in s["Action"]]
+    assert [statement["Action"] for statement in added] == ["dynamodb:Query"]
+    variables = after[resolver]["Properties"]["Environment"]["Variables"]
+    assert variables.pop("SUBSCRIPTIONS") == "true"
+    assert variables == before[resolver]["Properties"]["Environment"]["Variables"]
+    assert all(name.startswith("Subscriptions") for name in after.keys() - before.keys())
+
+
+def test_the_resolver_reads_the_switch() -> None:
+    stack = Stack(App(), "Stack")
+    subscribe(stack)
+    variables = function(Template.from_stack(stack), "resolver")["Environment"]["Variables"]
+
+    settings = ResolverSettings.from_environment({k: v if isinstance(v, str) else "x" for k, v in variables.items()})
+
+    assert settings.subscriptions is True
+
+
+# --- The way of an event.
+
+
+def test_the_rule_gets_every_event_of_marketplace_and_delivers_it_to_the_queue(template: Template) -> None:
+    (rule,) = properties(template, "AWS::Events::Rule")
+    queue, dead, _ = queues(template)
+
+    assert rule["EventPattern"] == {"source": [marketplace_event.SOURCE]}
+    assert rule["EventBusName"] == "default"
+    assert rule["State"] == "ENABLED"
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": [queue, "Arn"]}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [dead, "Arn"]}}
+
+
+def queues(template: Template) -> list[str]:
+    found = template.find_resources("AWS::SQS::Queue")
+    return [
+        next(name for name in found if name[:-8] == f"Subscriptions{queue}")
+        for queue in ("Queue", "DeadLetters", "PublisherDeadLetters")
+    ]
+
+
+def test_messages_are_kept_as_long_as_a_queue_can_and_encrypted(template: Template, full_template: Template) -> None:
+    for name in queues(template):
+        queue = template.find_resources("AWS::SQS::Queue")[name]["Properties"]
+        assert queue["MessageRetentionPeriod"] == 14 * DAYS
+        assert queue["SqsManagedSseEnabled"] is True
+    ((key, _),) = full_template.find_resources("AWS::KMS::Key").items()
+    for name in queues(full_template):
+        queue = full_template.find_resources("AWS::SQS::Queue")[name]["Properties"]
+        assert queue["KmsMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
+
+
+def test_a_message_is_hidden_for_six_times_the_functions_time_and_given_up_after_ten_attempts(
+    template: Template,
+) -> None:
+    queue, dead, _ = queues(template)
+    found = template.find_resources("AWS::SQS::Queue")[queue]["Properties"]
+
+    assert found["VisibilityTimeout"] == 6 * TIMEOUT_SECONDS
+    assert found["RedrivePolicy"] == {"deadLetterTargetArn": {"Fn::GetAtt": [dead, "Arn"]}, "maxReceiveCount": 10}
+
+
+def test_only_this_rule_may_send_to_the_queues_and_only_over_tls(template: Template) -> None:
+    rule = next(iter(template.find_resources("AWS::Events::Rule")))
+    of_rule = {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}}
+    queue, dead, publishers = queues(template)
+
+    allowed: dict[str, list[Any]] = {}
+    for policy in properties(template, "AWS::SQS::QueuePolicy"):
+        ((reference,),) = (list(each.values()) for each in policy["Queues"])
+        denials = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
+        assert [s["Condition"] for s in denials] == [{"Bool": {"aws:SecureTransport": "false"}}]
+        allowed[reference] = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+
+    assert allowed[publishers] == []
+    for name in (queue, dead):
+        (statement,) = allowed[name]
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+        assert (statement["Action"], statement["Condition"]) == ("sqs:SendMessage", of_rule)
+
+
+def test_eventbridge_may_use_the_key_for_this_account_only(full_template: Template) -> None:
+    (key,) = properties(full_template, "AWS::KMS::Key")
+
+    (statement,) = (
+        statement
+        for statement in key["KeyPolicy"]["Statement"]
+        if statement["Principal"] == {"Service": "events.amazonaws.com"}
+    )
+    assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+
+
+def test_the_subscriber_reads_the_queue_with_bounded_concurrency_and_partial_responses(template: Template) -> None:
+    queue, _, _ = queues(template)
+
+    (mapping,) = (m for m in mappings(template) if m["EventSourceArn"] == {"Fn::GetAtt": [queue, "Arn"]})
+
+    assert mapping["BatchSize"] == 10
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def mappings(template: Template) -> list[dict[str, Any]]:
+    return properties(template, "AWS::Lambda::EventSourceMapping")
+
+
+def test_the_publisher_reads_the_stream_from_its_beginning_and_gives_up_after_two_hours(template: Template) -> None:
+    _, _, dead = queues(template)
+    (table,) = (name for name in template.find_resources("AWS::DynamoDB::GlobalTable") if name.startswith(TABLE))
+
+    (mapping,) = (m for m in mappings(template) if m["EventSourceArn"] == {"Fn::GetAtt": [table, "StreamArn"]})
+
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["MaximumRecordAgeInSeconds"] == 2 * 60 * 60
+    # By age alone: a number of attempts may be over within minutes of an outage.
+    assert "MaximumRetryAttempts" not in mapping
+    assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": [dead, "Arn"]}}}
+
+
+def test_the_publishers_mapping_waits_for_its_permission(template: Template) -> None:
+    (mapping,) = (
+        mapping
+        for mapping in template.find_resources("AWS::Lambda::EventSourceMapping").values()
+        if "StartingPosition" in mapping["Properties"]
+    )
+
+    assert [name for name in mapping["DependsOn"] if name.startswith("SubscriptionsStream")]
+
+
+@pytest.mark.parametrize("package", ["subscriber", "publisher"])
+def test_a_function_has_its_runtime_architecture_time_and_log(template: Template, package: str) -> None:
+    found = function(template, package)
+
+    assert found["Runtime"] == "python{}.{}".format(*PYTHON)
+    assert found["Architectures"] == ["arm64"]
+    assert found["Timeout"] == TIMEOUT_SECONDS
+    assert found["LoggingConfig"]["LogFormat"] == "JSON"
+    assert "ReservedConcurrentExecutions" not in found
+
+
+# --- Permissions.
+
+
+def test_the_subscribers_role_allows_its_calls_and_nothing_more(template: Template) -> None:
+    consume = {"ReceiveMessage", "ChangeMessageVisibility", "GetQueueUrl", "DeleteMessage", "GetQueueAttributes"}
+
+    assert granted(template, "SubscriptionsSubscriberRole") == {
+        *((action, "SubscriptionsSubscriberLog") for action in LOG),
+        *((f"sqs:{action}", "SubscriptionsQueue") for action in consume),
+        ("dynamodb:UpdateItem", TABLE),
+        ("aws-marketplace:GetEntitlements", "*"),
+    }
+
+
+def test_the_publishers_role_allows_its_calls_and_nothing_more(template: Template) -> None:
+    bus = "arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/default"
+
+    assert granted(template, "SubscriptionsPublisherRole") == {
+        *((action, "SubscriptionsPublisherLog") for action in LOG),
+        ("dynamodb:Query", TABLE),
+        *((f"dynamodb:{action}", f"{TABLE}.StreamArn") for action in ("DescribeStream", "GetRecords")),
+        ("dynamodb:GetShardIterator", f"{TABLE}.StreamArn"),
+        ("dynamodb:ListStreams", f"{TABLE}/stream/*"),
+        ("events:PutEvents", bus),
+        ("sqs:SendMessage", "SubscriptionsPublisherDeadLetters"),
+    }
+
+
+def test_the_publisher_puts_events_of_its_own_source_only(template: Template) -> None:
+    (statement,) = (
+        statement
+        for statement in statements_of(template, "SubscriptionsPublisherRole")
+        if statement["Action"] == "events:PutEvents"
+    )
+
+    assert statement["Condition"] == {"StringEquals": {"events:source": published.SOURCE}}
+
+
+def test_with_a_sellers_role_the_subscriber_may_assume_it_but_not_call_marketplace_itself(
+    full_template: Template,
+) -> None:
+    actions = granted(full_template, "SubscriptionsSubscriberRole")
+
+    assert ("sts:AssumeRole", "arn:aws:iam::444455556666:role/seller") in actions
+    assert not [action for action, _ in actions if action.startswith("aws-marketplace:")]
+
+
+def test_with_a_key_each_function_may_use_it_without_wildcards(full_template: Template) -> None:
+    uses = {
+        role: {
+            action for action, resource in granted(full_template, f"Subscriptions{role}Role") if action[:4] == "kms:"
+        }
+        for role in ("Subscriber", "Publisher")
+    }
+
+    assert uses["Publisher"] == {"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"}
+    assert {"kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"} <= uses["Subscriber"]
+    assert not [action for actions in uses.values() for action in actions if "*" in action]
+
+
+@pytest.mark.parametrize("package", ["subscriber", "publisher"])
+def test_every_call_of_a_function_has_a_model_and_a_permission(
+    template: Template, full_template: Template, package: str
+) -> None:
+    asset = {"subscriber": SUBSCRIBER, "publisher": PUBLISHER}[package]
+    prefixes = {"marketplace-entitlement": "aws-marketplace"}
+    called = {
+        f"{prefixes.get(service, service)}:{name}" for service, names in asset.operations.items() for name in names
+    }
+    role = f"Subscriptions{package.capitalize()}Role"
+
+    allowed = {action for each in (template, full_template) for action, _ in granted(each, role)}
+
+    assert called <= allowed
+    # Lambda itself polls the queue and the stream, and writes what it discards.
+    polls = {f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")}
+    assert {action for action in allowed if not action.startswith(("logs:", "kms:", "sqs:"))} - polls == called
+
+
+def test_the_sellers_role_may_read_entitlements_only_where_it_is_asked_to() -> None:
+    stack = Stack(App(), "Publishing")
+    for construct_id, subscriptions in (("Tokens", False), ("Both", True)):
+        MarketplaceSellerRole(
+            stack, construct_id, trusted=iam.AccountPrincipal("111122223333"), subscriptions=subscriptions
+        )
+    template = Template.from_stack(stack)
+
+    assert granted(template, "Tokens") == {("aws-marketplace:ResolveCustomer", "*")}
+    assert granted(template, "Both") == {
+        ("aws-marketplace:ResolveCustomer", "*"),
+        ("aws-marketplace:GetEntitlements", "*"),
+    }
+
+
+# --- Settings.
+
+
+class Recorded(dict[str, str]):
+    def __init__(self, variables: Mapping[str, Any]) -> None:
+        super().__init__({name: value if isinstance(value, str) else "name" for name, value in variables.items()})
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.read.add(name)
+        return super().get(name, default)
+
+
+# The SDK reads it.
+SDK = {"AWS_SDK_UA_APP_ID"}
+
+
+def test_the_subscriber_reads_every_variable_that_the_construct_sets(
+    template: Template, full_template: Template
+) -> None:
+    variables = Recorded(function(full_template, "subscriber")["Environment"]["Variables"])
+
+    settings = SubscriberSettings.from_environment(variables)
+
+    assert variables.read == variables.keys() - SDK
+    assert settings.products == {PRODUCT_CODE, "b290sds6en72spp3ph4q890es"}
+    assert settings.entitlements_region == "us-east-1"
+    assert settings.seller_role_arn == "arn:aws:iam::444455556666:role/seller"
+    assert settings.seller_role_external_id == "external-id"
+    alone = SubscriberSettings.from_environment(Recorded(function(template, "subscriber")["Environment"]["Variables"]))
+    assert alone.products == {PRODUCT_CODE}
+    assert alone.seller_role_arn is None
+
+
+def test_the_publisher_reads_every_variable_that_the_construct_sets(
+    template: Template, full_template: Template
+) -> None:
+    variables = Recorded(function(full_template, "publisher")["Environment"]["Variables"])
+
+    settings = PublisherSettings.from_environment(variables)
+
+    assert variables.read == variables.keys() - SDK
+    assert settings.event_bus == "name"
+    alone = function(template, "publisher")["Environment"]["Variables"]
+    assert alone["EVENT_BUS"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("marketplace_region", "entitlements_region", "region"),
+    [
+        ("us-east-1", "us-east-1", "us-east-1"),
+        ("us-west-2", "us-east-1", "us-east-1"),
+        ("cn-northwest-1", "cn-northwest-1", "cn-northwest-1"),
+        ("eusc-de-east-1", "eusc-de-east-1", "eusc-de-east-1"),
+    ],
+)
+def test_entitlements_are_read_where_the_partition_has_them(
+    marketplace_region: str, entitlements_region: str, region: str
+) -> None:
+    stack = Stack(App(), "Stack", env=Environment(account="111122223333", region=region))
+    subscribe(stack, register(stack, marketplace_region=marketplace_region))
+
+    variables = function(Template.from_stack(stack), "subscriber")["Environment"]["Variables"]
+
+    assert variables["ENTITLEMENTS_REGION"] == entitlements_region
+
+
+def test_a_region_known_at_deployment_only_reads_entitlements_where_most_sellers_do(stack: Stack) -> None:
+    subscribe(stack, register(stack, marketplace_region=stack.region))
+
+    variables = function(Template.from_stack(stack), "subscriber")["Environment"]["Variables"]
+    assert variables["ENTITLEMENTS_REGION"] == "us-east-1"
+
+
+# --- The seller's rules.
+
+
+def test_each_rule_is_for_one_kind_of_one_registration() -> None:
+    stack = Stack(App(), "Stack")
+    subscribed = subscribe(stack)
+    target = targets.SqsQueue(sqs.Queue(stack, "Mine"))
+    makes = [subscribed.on_registered, subscribed.on_ready, subscribed.on_changed, subscribed.on_ended]
+
+    # Also with the ids of the construct's own parts.
+    rules = [
+        make(construct_id, target=target)
+        for make, construct_id in zip(makes, ("Queue", "Rule", "Publisher", "Alarms"), strict=True)
+    ]
+
+    template = Template.from_stack(stack)
+    kinds = []
+    for rule in rules:
+        found = template.find_resources("AWS::Events::Rule")[stack.resolve(rule.rule_name)["Ref"]]["Properties"]
+        assert found["EventPattern"]["source"] == [published.SOURCE]
+        assert found["EventPattern"]["resources"] == [stack.resolve(subscribed._registration.table.table_arn)]
+        assert len(found["Targets"]) == 1
+        kinds += found["EventPattern"]["detail-type"]
+    assert kinds == list(get_args(Kind))
+
+
+def test_a_rule_may_get_its_target_later_and_has_its_description(stack: Stack) -> None:
+    rule = subscribe(stack).on_ready("Provision", description="Gives the buyer access")
+    assert isinstance(rule, events.Rule)
+
+    rule.add_target(targets.SqsQueue(sqs.Queue(stack, "Mine")))
+
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::Events::Rule", {"Description": "Gives the buyer access", "EventBusName": "default"}
+    )
+
+
+def test_a_bus_of_the_sellers_gets_the_publications_and_has_the_rules(full_template: Template) -> None:
+    (bus,) = (name for name in full_template.find_resources("AWS::Events::EventBus") if name.startswith("Product"))
+    (of_marketplace,) = (
+        name for name in full_template.find_resources("AWS::Events::EventBus") if name.startswith("MarketplaceEvents")
+    )
+
+    by_bus = [rule["EventBusName"] for rule in properties(full_template, "AWS::Events::Rule")]
+
+    assert function(full_template, "publisher")["Environment"]["Variables"]["EVENT_BUS"] == {"Ref": bus}
+    assert sorted(by_bus, key=str) == sorted([{"Ref": of_marketplace}, *[{"Ref": bus}] * 4], key=str)
+    assert ("events:PutEvents", bus[:-8]) in granted(full_template, "SubscriptionsPublisherRole")
+
+
+def test_two_registrations_fit_into_one_stack_and_do_not_mix() -> None:
+    stack = Stack(App(), "Stack")
+    for name in ("One", "Two"):
+        subscribed = MarketplaceSubscriptions(stack, f"{name}Subscriptions", registration=register(stack, name))
+        subscribed.on_ready("Provision")
+    template = Template.from_stack(stack)
+
+    patterns = [
+        json.dumps(rule["EventPattern"]["resources"])
+        for rule in properties(template, "AWS::Events::Rule")
+        if "detail-type" in rule["EventPattern"]
+    ]
+    assert len(set(patterns)) == 2
+    filters = properties(template, "AWS::Logs::MetricFilter")
+    metrics = [json.dumps([f["MetricTransformations"][0][n] for n in METRIC]) for f in filters]
+    assert len(set(metrics)) == len(filters)
+
+
+METRIC = ("MetricNamespace", "MetricName", "MetricValue")
+
+
+# --- The table.
+
+
+def table_parameters(**parameters: Any) -> dict[str, Any]:
+    text = dynamodb.AttributeType.STRING
+    return {
+        "partition_key": dynamodb.Attribute(name="CustomerAWSAccountId", type=text),
+        "sort_key": dynamodb.Attribute(name="ProductLicense", type=text),
+        **parameters,
+    }
+
+
+STREAM = "arn:aws:dynamodb:us-east-1:111122223333:table/buyers/stream/2026-01-01T00:00:00.000"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda stack: dynamodb.TableV2.from_table_attributes(
+            stack,
+            "Own",
+            table_arn=STREAM.partition("/stream/")[0],
+            table_stream_arn=STREAM,
+            encryption_key=kms.Key.from_key_arn(stack, "Key", "arn:aws:kms:us-east-1:111122223333:key/1"),
+        ),
+        lambda stack: dynamodb.TableV2(
+            stack, "Own", **table_parameters(dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES)
+        ),
+        lambda stack: dynamodb.Table(
+            stack, "Own", **table_parameters(stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES)
+        ),
+    ],
+    ids=["imported", "table", "older-table"],
+)
+def test_a_table_of_the_sellers_with_a_stream_is_read(make: Callable[[Stack], Any]) -> None:
+    stack = Stack(App(), "Stack", env=HERE)
+    own = make(stack)
+
+    subscribe(stack, register(stack, table=own))
+
+    template = Template.from_stack(stack)
+    assert stack.resolve(own.table_stream_arn) in [mapping["EventSourceArn"] for mapping in mappings(template)]
+    if own.encryption_key:
+        key = "arn:aws:kms:us-east-1:111122223333:key/1"
+        assert ("kms:Decrypt", key) in granted(template, "SubscriptionsPublisherRole")
+        assert ("kms:Encrypt", key) in granted(template, "SubscriptionsSubscriberRole")
+
+
+# --- Logs and alarms.
+
+
+def test_every_outcome_of_both_functions_is_counted_once() -> None:
+    counted = [outcome for outcomes in EVENTS.values() for outcome in outcomes]
+    assert sorted(counted) == sorted(SUBSCRIBER_OUTCOMES)
+
+    counted = [outcome for outcomes in UNPUBLISHED.values() for outcome in outcomes]
+    assert sorted(counted) == sorted({*PUBLISHER_OUTCOMES} - {"published"})
+    # Registrations have a metric of their own.
+    assert {*PUBLISHED.values()} == {*get_args(Kind)} - {"Buyer Registered"}
+
+
+def test_every_alarm_exists_by_default_and_says_what_to_do(stack: Stack) -> None:
+    alarms = subscribe(stack).alarms
+
+    assert set(alarms) == set(SIGNALS)
+    for name, alarm in Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").items():
+        if name.startswith("Subscriptions"):
+            description = alarm["Properties"]["AlarmDescription"]
+            assert len(description.partition(" (docs/runbook.md")[0].split(". ")) == 2, description
+
+
+def test_an_alarm_can_be_changed_or_disabled(stack: Stack) -> None:
+    subscribed = subscribe(
+        stack, alarm_settings={"EventsDelayed": AlarmSettings(threshold=60), "PublisherThrottles": None}
+    )
+
+    assert subscribed.alarms.keys() == SIGNALS.keys() - {"PublisherThrottles"}
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::CloudWatch::Alarm", {"MetricName": "ApproximateAgeOfOldestMessage", "Threshold": 60}
+    )
+
+
+def test_alarms_have_the_registrations_actions_and_runbook(full_template: Template) -> None:
+    alarms = {
+        name: alarm["Properties"]
+        for name, alarm in full_template.find_resources("AWS::CloudWatch::Alarm").items()
+        if name.startswith("Subscriptions")
+    }
+
+    assert len(alarms) == len(SIGNALS) - 1
+    for alarm in alarms.values():
+        assert len(alarm["AlarmActions"]) == len(alarm["OKActions"]) == 1
+        assert "Runbook: https://wiki.example.com/runbook#" in alarm["AlarmDescription"]
+
+
+def of_undelivered(template: Template) -> dict[str, Any]:
+    (alarm,) = (
+        alarm for alarm in properties(template, "AWS::CloudWatch::Alarm") if alarm["MetricName"] == "FailedInvocations"
+    )
+    return {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
+
+
+def test_undelivered_events_are_counted_under_the_dimensions_of_the_rules_bus(
+    template: Template, full_template: Template
+) -> None:
+    assert of_undelivered(template).keys() == {"RuleName"}
+    on_its_own_bus = of_undelivered(full_template)
+    assert on_its_own_bus.keys() == {"EventBusName", "RuleName"}
+    # A reference to a rule on such a bus is "bus|rule".
+    assert "Fn::Select" in on_its_own_bus["RuleName"]
+
+
+def test_the_registrations_retention_and_policy_hold_for_the_logs(full_template: Template) -> None:
+    groups = {
+        name: group
+        for name, group in full_template.find_resources("AWS::Logs::LogGroup").items()
+        if name.startswith("Subscriptions")
+    }
+
+    assert len(groups) == 2
+    for group in groups.values():
+        assert group["Properties"]["RetentionInDays"] == 731
+        assert group["DeletionPolicy"] == "Delete"
+        assert "KmsKeyId" in group["Properties"]
+
+
+def test_nothing_has_a_physical_name(template: Template) -> None:
+    named = {"TableName", "FunctionName", "RoleName", "LogGroupName", "AlarmName", "QueueName", "Name"}
+    for logical_id, resource in template.to_json()["Resources"].items():
+        if logical_id.startswith("Subscriptions"):
+            names = {name: value for name, value in resource.get("Properties", {}).items() if name in named}
+            assert all(isinstance(value, dict) for value in names.values())
+
+
+# --- The forwarding.
+
+
+def test_the_forwarding_puts_every_event_of_marketplace_on_the_other_bus_with_its_own_role() -> None:
+    template = Template.from_stack(forwarding(App()))
+    bus = "arn:aws:events:eu-west-1:111122223333:event-bus/marketplace"
+
+    (rule,) = properties(template, "AWS::Events::Rule")
+    (queue,) = template.find_resources("AWS::SQS::Queue")
+    (role,) = template.find_resources("AWS::IAM::Role")
+    assert rule["EventPattern"] == {"source": [marketplace_event.SOURCE]}
+    assert "EventBusName" not in rule
+    assert rule["Targets"] == [
+        {
+            "Arn": bus,
+            "DeadLetterConfig": {"Arn": {"Fn::GetAtt": [queue, "Arn"]}},
+            "Id": "Target0",
+            "RoleArn": {"Fn::GetAtt": [role, "Arn"]},
+        }
+    ]
+    assert granted(template, "ForwardingRole") == {("events:PutEvents", bus)}
+
+
+def test_the_forwarding_keeps_what_it_could_not_forward_and_alarms() -> None:
+    template = Template.from_stack(forwarding(App()))
+
+    (queue,) = properties(template, "AWS::SQS::Queue")
+    assert (queue["MessageRetentionPeriod"], queue["SqsManagedSseEnabled"]) == (14 * DAYS, True)
+    alarms = properties(template, "AWS::CloudWatch::Alarm")
+    assert {alarm["MetricName"] for alarm in alarms} == {"ApproximateNumberOfMessagesVisible", "FailedInvocations"}
+    for alarm in alarms:
+        assert len(alarm["AlarmActions"]) == len(alarm["OKActions"]) == 1
+        assert "Runbook: https://wiki.example.com/runbook#forwardingdead-forwardingfailed" in alarm["AlarmDescription"]
