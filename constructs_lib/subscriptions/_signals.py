@@ -227,7 +227,7 @@ FORWARDING_SIGNALS: Mapping[str, Signal] = {
         metric=ForwardingMetrics.metric_dead,
         threshold=_ONE,
         description="EventBridge could not forward an event of AWS Marketplace to the other bus; it is kept for 14 "
-        "days. Check the other bus and its policy, then send the messages of the dead-letter queue to it.",
+        "days. Check the other bus and its policy, then put the messages into the queue of the subscriptions.",
         reason="only the operator can fix it, and a buyer's access depends on it",
         graph="",
         label="Dead letters",

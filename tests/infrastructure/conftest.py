@@ -4,7 +4,7 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
-from tests.infrastructure.stacks import full, minimal
+from tests.infrastructure.stacks import full, minimal, subscriptions
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +15,11 @@ def minimal_template() -> Template:
 @pytest.fixture(scope="session")
 def full_template() -> Template:
     return Template.from_stack(full(App()))
+
+
+@pytest.fixture(scope="session")
+def subscribed_template() -> Template:
+    return Template.from_stack(subscriptions(App()))
 
 
 @pytest.fixture

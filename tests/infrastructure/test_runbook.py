@@ -11,20 +11,29 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from aws_cdk import App, Duration, Stack
+from aws_cdk import aws_events as events
 from aws_cdk.assertions import Template
 
-from constructs_lib import AlarmName, MarketplaceRegistration
+from constructs_lib import AlarmName, MarketplaceEventForwarding, MarketplaceRegistration
 from constructs_lib.registration._resolver import MEMORY_MIB
 from constructs_lib.registration._signals import SIGNALS
+from constructs_lib.subscriptions._signals import FORWARDING_SIGNALS
+from constructs_lib.subscriptions._signals import SIGNALS as SUBSCRIPTION_SIGNALS
 from docs import cost
 from local.emulated.api_events import json_event
 from local.product import LANDING_PAGE, PRODUCT_CODE
+from publisher.log_line import FIELDS as PUBLISHER_FIELDS
 from resolver.handler import Handler
 from resolver.pages import Pages
 from resolver.registration import Registrar, Registration
+from subscriber.log_line import FIELDS as SUBSCRIBER_FIELDS
 from tests.fakes import ACCOUNT, FakeMarketplace, FakeStore
+from tests.infrastructure.stacks import subscribe
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from constructs_lib.monitoring._signal import Signal
     from resolver.registration import Customer
 
 DOCS = Path(cost.__file__).parent
@@ -34,6 +43,12 @@ COST = (DOCS / "cost.md").read_text(encoding="utf-8")
 # What CloudWatch Logs and the Lambda runtime add to every line, or write themselves.
 INSIGHTS = {"@timestamp"}
 RUNTIME = {"message", "requestId", "errorType", "errorMessage", "stackTrace", "type", "record.status"}
+CONSTRUCTS: Mapping[str, Mapping[Any, Signal]] = {
+    "Registration": SIGNALS,
+    "Subscriptions": SUBSCRIPTION_SIGNALS,
+    "Forwarding": FORWARDING_SIGNALS,
+}
+NAMES = [name for signals in CONSTRUCTS.values() for name in signals]
 SYNTAX = {"fields", "filter", "stats", "sort", "limit", "by", "and", "or", "not", "in", "like", "desc", "asc", "as"}
 
 
@@ -63,11 +78,22 @@ def fields_of(query: str) -> set[str]:
     return {re.sub(r"\.\d+$", "", name) for name in names - aliases - SYNTAX}
 
 
+@pytest.fixture(scope="module")
+def template() -> Template:
+    """A stack with every construct that has alarms."""
+    stack = Stack(App(), "Stack")
+    subscribe(stack)
+    elsewhere = events.EventBus.from_event_bus_arn(stack, "Bus", "arn:aws:events:eu-west-1:111122223333:event-bus/bus")
+    MarketplaceEventForwarding(stack, "Forwarding", event_bus=elsewhere)
+    return Template.from_stack(stack)
+
+
 def alarms(template: Template) -> dict[str, dict[str, Any]]:
     found = template.find_resources("AWS::CloudWatch::Alarm")
     return {
-        name: next(alarm["Properties"] for id_, alarm in found.items() if id_[:-8] == f"RegistrationAlarms{name}")
-        for name in SIGNALS
+        name: next(alarm["Properties"] for id_, alarm in found.items() if id_[:-8] == f"{construct}Alarms{name}")
+        for construct, signals in CONSTRUCTS.items()
+        for name in signals
     }
 
 
@@ -96,12 +122,14 @@ def logged(caplog: pytest.LogCaptureFixture) -> set[str]:
     return {name for record in caplog.records for name in record.__dict__ if name not in standard}
 
 
-@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_alarm_has_a_section_with_every_part(name: str) -> None:
     written = section(name)
 
-    for part in ("**Impact.**", "**Who is affected.**", "```logs", "**What to do.**", "**Test.**"):
+    for part in ("**Impact.**", "**Who is affected.**", "**What to do.**", "**Test.**"):
         assert part in written
+    # The forwarding has no function, and no log.
+    assert ("```logs" in written) is (name not in FORWARDING_SIGNALS)
     fired = re.findall(r"`fire (\w+)`", written)
     assert fired
     assert set(fired) <= set(written.splitlines()[0].split(", "))
@@ -111,17 +139,17 @@ def test_no_section_is_about_an_unknown_alarm() -> None:
     general = {"Before anything else", "Contacting a buyer", "Reasons", "Defaults"}
     named = [name for heading in headings() if heading not in general for name in heading.split(", ")]
 
-    assert sorted(named) == sorted(SIGNALS)
+    assert sorted(named) == sorted(NAMES)
 
 
-def test_the_table_of_defaults_is_what_is_deployed(minimal_template: Template) -> None:
+def test_the_table_of_defaults_is_what_is_deployed(template: Template) -> None:
     deployed = {
         name: (
             alarm["Threshold"],
             Duration.seconds(alarm["Period"]).to_human_string(),
             f"{alarm['DatapointsToAlarm']} of {alarm['EvaluationPeriods']}",
         )
-        for name, alarm in alarms(minimal_template).items()
+        for name, alarm in alarms(template).items()
     }
 
     written = {name: (float(cells[1]), cells[2], cells[3]) for name, cells in defaults().items()}
@@ -129,8 +157,8 @@ def test_the_table_of_defaults_is_what_is_deployed(minimal_template: Template) -
     assert written == deployed
 
 
-def test_the_table_names_the_metric_of_each_alarm(minimal_template: Template) -> None:
-    for name, alarm in alarms(minimal_template).items():
+def test_the_table_names_the_metric_of_each_alarm(template: Template) -> None:
+    for name, alarm in alarms(template).items():
         metric = defaults()[name][0]
         assert metric.startswith(f"`{alarm['MetricName']}`")
         for dimension in alarm.get("Dimensions", []):
@@ -138,8 +166,8 @@ def test_the_table_names_the_metric_of_each_alarm(minimal_template: Template) ->
                 assert f"`{dimension['Value']}`" in metric
 
 
-def test_the_comparison_is_as_the_runbook_says(minimal_template: Template) -> None:
-    for alarm in alarms(minimal_template).values():
+def test_the_comparison_is_as_the_runbook_says(template: Template) -> None:
+    for alarm in alarms(template).values():
         assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
         assert alarm["TreatMissingData"] == "notBreaching"
 
@@ -161,18 +189,37 @@ def test_queries_of_the_access_log_name_only_what_is_logged(minimal_template: Te
         assert fields_of(query) <= known
 
 
+@pytest.mark.parametrize(("log", "fields"), [("subscriber", SUBSCRIBER_FIELDS), ("publisher", PUBLISHER_FIELDS)])
+def test_queries_of_the_subscriptions_logs_name_only_what_is_logged(log: str, fields: tuple[str, ...]) -> None:
+    assert queries(log)
+    for query in queries(log):
+        assert fields_of(query) <= {*fields, *RUNTIME, *INSIGHTS}
+
+
 def test_every_query_says_which_log_it_is_of() -> None:
-    assert RUNBOOK.count("```logs\n") == len(queries("resolver")) + len(queries("access"))
+    of_logs = [queries(log) for log in ("resolver", "access", "subscriber", "publisher")]
+
+    assert RUNBOOK.count("```logs\n") == sum(map(len, of_logs))
 
 
-def test_the_shell_finds_each_resource_and_no_other(minimal_template: Template) -> None:
-    looked_for = set(re.findall(r'\$\(of (AWS::\S+) "?(\w+)\)', RUNBOOK))
-    looked_for |= {("AWS::CloudWatch::Alarm", f"Alarms{name}") for name in SIGNALS}
+def test_the_shell_finds_each_resource_and_no_other(template: Template) -> None:
+    functions = {
+        name: set(re.findall(r'\$\(of (AWS::\S+) "?(\w+)\)', RUNBOOK.split(f"\n{name}() {{\n")[1].split("\n}\n")[0]))
+        for name in ("look_up", "look_up_subscriptions")
+    }
+    (forwarding,) = re.findall(r"^STACK=Publishing ID=Forwarding\nDEAD\w+=\$\(of (\S+) (\w+)\)", RUNBOOK, re.MULTILINE)
+    looked_for = {
+        "Registration": functions["look_up"],
+        "Subscriptions": functions["look_up_subscriptions"],
+        "Forwarding": {forwarding},
+    }
 
-    assert len(looked_for) == 7 + len(SIGNALS)
-    for kind, name in looked_for:
-        found = [id_ for id_ in minimal_template.find_resources(kind) if id_.startswith(f"Registration{name}")]
-        assert len(found) == 1, (kind, name, found)
+    assert [len(names) for names in looked_for.values()] == [7, 9, 1]
+    for construct, names in looked_for.items():
+        wanted = names | {("AWS::CloudWatch::Alarm", f"Alarms{name}") for name in CONSTRUCTS[construct]}
+        for kind, name in wanted:
+            found = [id_ for id_ in template.find_resources(kind) if id_.startswith(f"{construct}{name}")]
+            assert len(found) == 1, (kind, name, found)
 
 
 def test_links_within_the_runbook_lead_somewhere() -> None:

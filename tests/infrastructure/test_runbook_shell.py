@@ -38,7 +38,19 @@ def blocks(page: str, language: str) -> list[str]:
 
 SHELL = blocks(RUNBOOK, "sh")
 FUNCTIONS = SHELL[0]
-NAMES = set(re.findall(r"\b([A-Z_]+)=''", FUNCTIONS))
+SUBSCRIPTIONS = {
+    "SUBSCRIBER",
+    "SUBSCRIBER_LOG",
+    "SUBSCRIBER_ROLE",
+    "PUBLISHER",
+    "PUBLISHER_LOG",
+    "PUBLISHER_ROLE",
+    "EVENTS",
+    "DEAD_EVENTS",
+    "DEAD_PUBLICATIONS",
+}
+ALL_NAMES = set(re.findall(r"\b([A-Z_]+)=''", FUNCTIONS))
+NAMES = ALL_NAMES - SUBSCRIPTIONS
 
 # Responds as the CLI does, from a file with the stack and the statuses of a query; notes every command.
 AWS = f"""#!{sys.executable}
@@ -60,6 +72,22 @@ match sys.argv[2]:
         print(json.dumps({{"ApiEndpoint": "https://api.example.com", "DisableExecuteApiEndpoint": state["domain"]}}))
     case "start-query":
         print("query-id")
+    case "receive-message":
+        if state["messages"]:
+            print(json.dumps({{"Messages": [state["messages"].pop(0)]}}))
+            (here / "state.json").write_text(json.dumps(state))
+    case "get-queue-attributes":
+        print("arn:" + options["--queue-url"])
+    case "get-shard-iterator":
+        if state["trimmed"]:
+            sys.exit("TrimmedDataAccessException")
+        print("iterator")
+    case "get-records":
+        print(json.dumps({{"Records": state["records"][: int(options["--limit"])]}}))
+    case "invoke":
+        (here / "payload").write_text(sys.stdin.read())
+        print(json.dumps(state["response"]))
+        print(json.dumps({{"StatusCode": 200}}))
     case "get-query-results":
         print(json.dumps({{"status": state["statuses"].pop(0), "results": state["results"]}}))
         (here / "state.json").write_text(json.dumps(state))
@@ -77,6 +105,10 @@ class Shell:
             "domain": False,
             "statuses": ["Complete"],
             "results": [],
+            "messages": [],
+            "records": [],
+            "trimmed": False,
+            "response": {"batchItemFailures": []},
         }
         (folder / "aws").write_text(AWS, encoding="utf-8")
         (folder / "aws").chmod(0o755)
@@ -96,14 +128,18 @@ class Shell:
             check=False,
         )
 
+    def payload(self) -> Any:
+        """Return what the publisher was invoked with."""
+        return json.loads((self._folder / "payload").read_text(encoding="utf-8"))
+
     def calls(self, operation: str) -> list[dict[str, str]]:
         lines = (self._folder / "calls").read_text(encoding="utf-8").splitlines()
         return [options for name, options in map(json.loads, lines) if name == operation]
 
 
 @pytest.fixture
-def shell(tmp_path: Path, minimal_template: Template) -> Shell:
-    resources = minimal_template.to_json()["Resources"]
+def shell(tmp_path: Path, subscribed_template: Template) -> Shell:
+    resources = subscribed_template.to_json()["Resources"]
     return Shell(tmp_path, {name: resource["Type"] for name, resource in resources.items()})
 
 
@@ -127,8 +163,9 @@ def test_queries_can_be_pasted_between_single_quotes() -> None:
 
 def test_commands_stop_at_a_name_that_was_not_found() -> None:
     assert {"RESOLVER", "RESOLVER_LOG", "ACCESS_LOG", "ROLE", "REGISTRATIONS", "CLAIMS", "API", "URL"} == NAMES
+    assert ALL_NAMES > SUBSCRIPTIONS
     for block in SHELL[1:]:
-        assert not re.search(rf"\$({'|'.join(NAMES)}|TABLE)\b", block), block
+        assert not re.search(rf"\$({'|'.join(ALL_NAMES)}|TABLE|DEAD_FORWARDED)\b", block), block
 
 
 def test_a_stack_has_one_name_on_every_page() -> None:
@@ -191,6 +228,87 @@ def test_look_up_asks_for_the_name_of_a_table_of_ones_own(shell: Shell) -> None:
     assert done.stdout == "[][https://api.example.com]\n"
 
 
+def test_look_up_subscriptions_finds_every_name_and_leads_to_their_alarms(shell: Shell) -> None:
+    echo = " ".join(f'"{name}=${name}"' for name in sorted(SUBSCRIPTIONS))
+
+    done = shell(f"look_up Seller; look_up_subscriptions Seller && echo {echo}; fire EventsDead")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    found = dict(pair.split("=", 1) for pair in done.stdout.split())
+    assert found.keys() == SUBSCRIPTIONS
+    assert all(name.startswith("Subscriptions") and name.endswith("-name") for name in found.values())
+    (fired,) = shell.calls("set-alarm-state")
+    assert fired["--alarm-name"].startswith("SubscriptionsAlarmsEventsDead")
+
+
+def test_look_up_subscriptions_says_what_it_did_not_find_and_how_to_use_it(shell: Shell) -> None:
+    done = shell('look_up_subscriptions Seller; look_up_subscriptions Seller Mine; echo "code=$? [$SUBSCRIBER]"')
+
+    assert done.stdout == "code=1 []\n"
+    assert "begins with MineSubscriberFunction" in done.stderr
+    assert shell("look_up_subscriptions").stderr == "usage: look_up_subscriptions STACK [ID]\n"
+
+
+def test_messages_are_shown_with_eventbridges_error(shell: Shell) -> None:
+    error = {"ERROR_CODE": {"StringValue": "NO_PERMISSIONS", "DataType": "String"}}
+    shell.state["messages"] = [{"MessageId": "1", "Body": "{}", "ReceiptHandle": "r", "MessageAttributes": error}]
+
+    done = shell("messages some-queue; messages some-queue")
+
+    assert json.loads(done.stdout) == {"MessageId": "1", "Body": "{}", "why": {"ERROR_CODE": "NO_PERMISSIONS"}}
+    assert not shell.calls("delete-message")
+
+
+def test_a_redrive_names_where_the_messages_go(shell: Shell) -> None:
+    shell("redrive dead queue")
+
+    (move,) = shell.calls("start-message-move-task")
+    assert move == {"--source-arn": "arn:dead", "--destination-arn": "arn:queue"}
+
+
+STREAM = "arn:aws:dynamodb:us-east-1:111122223333:table/buyers/stream/1"
+
+
+def discarded(first: str, size: int) -> dict[str, str]:
+    batch = {"streamArn": STREAM, "shardId": "shard-1", "startSequenceNumber": first, "batchSize": size}
+    return {"Body": json.dumps({"version": "1.0", "DDBStreamBatchInfo": batch}), "ReceiptHandle": f"receipt-{first}"}
+
+
+def test_discarded_changes_are_published_as_the_stream_would_have_delivered_them(shell: Shell) -> None:
+    shell.state["messages"] = [discarded("100", 1), discarded("200", 2)]
+    shell.state["records"] = [{"eventID": "1", "dynamodb": {"Keys": {}}}, {"eventID": "2", "dynamodb": {"Keys": {}}}]
+
+    done = shell("republish dead publisher")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("published: ") == 2
+    assert [call["--sequence-number"] for call in shell.calls("get-shard-iterator")] == ["100", "200"]
+    assert [call["--shard-id"] for call in shell.calls("get-shard-iterator")] == ["shard-1"] * 2
+    assert [call["--function-name"] for call in shell.calls("invoke")] == ["publisher"] * 2
+    assert [record["eventSourceARN"] for record in shell.payload()["Records"]] == [STREAM] * 2
+    assert [call["--receipt-handle"] for call in shell.calls("delete-message")] == ["receipt-100", "receipt-200"]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"response": {"batchItemFailures": [{"itemIdentifier": "100"}]}},
+        {"response": {"errorType": "KeyError"}},
+        {"trimmed": True},
+    ],
+    ids=["failed-again", "error", "too-late"],
+)
+def test_a_change_that_is_not_published_stays_where_it_is(shell: Shell, state: dict[str, Any]) -> None:
+    shell.state |= {"messages": [discarded("100", 1), discarded("200", 1)], "records": [{"eventID": "1"}], **state}
+
+    done = shell("republish dead publisher")
+
+    assert done.returncode == 1
+    assert done.stderr
+    assert not shell.calls("delete-message")
+    assert len(shell.calls("receive-message")) == 1
+
+
 def test_a_query_waits_until_it_is_complete(shell: Shell) -> None:
     shell.state["statuses"] = ["Scheduled", "Running", "Running", "Complete"]
     shell.state["results"] = [
@@ -232,13 +350,26 @@ def test_a_query_that_failed_is_not_an_empty_result(shell: Shell, status: str) -
     assert status in done.stderr
 
 
-@pytest.mark.parametrize("line", ['query "" "filter x"', 'log_line "" "{}"', "log_line some-log", "query some-log"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        'query "" "filter x"',
+        'log_line "" "{}"',
+        "log_line some-log",
+        "query some-log",
+        'messages ""',
+        'redrive "" queue',
+        "redrive dead",
+        "republish dead",
+        'republish "" publisher',
+    ],
+)
 def test_an_empty_argument_is_complained_of(shell: Shell, line: str) -> None:
     done = shell(line)
 
     assert done.returncode == 1
     assert done.stderr.startswith("usage: ")
-    assert not shell.calls("start-query") + shell.calls("put-log-events")
+    assert [name for name in ("start-query", "put-log-events", "receive-message") if shell.calls(name)] == []
 
 
 def test_fire_sets_one_alarm(shell: Shell) -> None:
