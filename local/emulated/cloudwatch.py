@@ -84,10 +84,15 @@ def resolved(value: Any, references: Mapping[str, str]) -> str:
             return references.get(logical_id, logical_id)
         case {"Fn::GetAtt": [str(logical_id), "Arn"]}:
             return f"arn:{references.get(logical_id, logical_id)}"
+        case {"Fn::GetAtt": [str(logical_id), "QueueName"]}:
+            return references.get(logical_id, logical_id)
         case {"Fn::Join": [str(separator), list(parts)]}:
             return separator.join(resolved(part, references) for part in parts)
         case _:
             raise NotImplementedError(value)
+
+
+_STATISTICS: Mapping[str, Callable[[list[float]], float]] = {"Sum": sum, "Maximum": max}
 
 
 def _percentile(values: list[float], percent: float) -> float:
@@ -195,8 +200,8 @@ class CloudWatch:
 
 
 def _aggregate(properties: Mapping[str, Any]) -> Callable[[list[float]], float]:
-    if properties.get("Statistic") == "Sum":
-        return sum
+    if simple := _STATISTICS.get(properties.get("Statistic", "")):
+        return simple
     percentile = re.fullmatch(r"p(\d+)", properties.get("ExtendedStatistic", ""))
     if not percentile:
         raise NotImplementedError(properties)

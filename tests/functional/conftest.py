@@ -15,12 +15,13 @@ from moto.server import ThreadedMotoServer
 
 from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceStandIn
+from local.emulated.cloudwatch import resolved
 from local.product import PRODUCT_CODE
 from resolver.composition import compose
 from resolver.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -57,6 +58,31 @@ def dynamodb_url() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+def lambda_environment(function: Mapping[str, Any], name: str, references: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a function of a template has in Lambda: the template's and Lambda's own.
+
+    Args:
+        function: the function's properties.
+        name: of the function.
+        references: names of the template's resources, by logical id.
+    """
+    logging = function["LoggingConfig"]
+    return {
+        **{key: resolved(value, references) for key, value in function["Environment"]["Variables"].items()},
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{function['Runtime']}",
+        "AWS_LAMBDA_FUNCTION_NAME": name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["MemorySize"]),
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_LOG_FORMAT": logging["LogFormat"],
+        # Lambda's own default with JSON.
+        "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", "INFO"),
+    }
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from local.emulated.cloudwatch import CloudWatch, Metric, matcher, resolved
 from local.emulated.faulty_dynamodb import Fault, FaultyDynamoDB
 from local.emulated.lambda_runtime import LambdaRuntime
 from local.product import PRODUCT_CODE
-from tests.functional.conftest import LANDING_PAGE, REGION
+from tests.functional.conftest import LANDING_PAGE, REGION, lambda_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -54,7 +54,6 @@ class Deployed:
             stack.get_logical_id(self._resource(alarm)): name for name, alarm in registration.alarms.items()
         }
         self.function = self.only("AWS::Lambda::Function")
-        self.variables: dict[str, Any] = self.function["Environment"]["Variables"]
         self.references = {
             stack.resolve(registration.table.table_name)["Ref"]: "registrations",
             stack.resolve(registration.claims_table.table_name)["Ref"]: "claims",
@@ -196,20 +195,8 @@ def runtime(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[LambdaRuntime]:
     function = deployed.function
-    logging = function["LoggingConfig"]
     environment = {
-        **{name: deployed.resolve(value) for name, value in deployed.variables.items()},
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{function['Runtime']}",
-        "AWS_LAMBDA_FUNCTION_NAME": "resolver",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["MemorySize"]),
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_LOG_FORMAT": logging["LogFormat"],
-        # Lambda's own default with JSON.
-        "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", "INFO"),
+        **lambda_environment(function, "resolver", deployed.references),
         "AWS_ENDPOINT_URL_MARKETPLACE_METERING": marketplace_of_module.endpoint_url,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_of_module.endpoint_url,
     }
