@@ -272,7 +272,8 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             grantee=publisher.role,
             actions=["events:PutEvents"],
             resource_arns=[bus.event_bus_arn],
-            conditions={"StringEquals": {"events:source": _PUBLICATION_SOURCE}},
+            # A call has several events.
+            conditions={"ForAllValues:StringEquals": {"events:source": _PUBLICATION_SOURCE}},
         )
         # The CDK's own event source lists the streams of all tables.
         streams = f"{table.table_arn}/stream/*"

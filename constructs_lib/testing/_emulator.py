@@ -113,8 +113,8 @@ class Emulator:
             project: has the app with its `cdk.json`, and perhaps the CDK's command line in `node_modules`.
             python: of the environment that has the emulator.
             port: port to listen on; 0 chooses a free one.
-            marketplace_endpoint_url: where the Lambdas call AWS Marketplace Metering; the emulator does not support
-                ResolveCustomer.
+            marketplace_endpoint_url: where the Lambdas call AWS Marketplace; the emulator supports neither
+                ResolveCustomer nor GetEntitlements.
         """
         self.folder = folder.resolve()
         self.certificate = self.folder / "server.crt"
@@ -277,7 +277,11 @@ class Emulator:
         marketplace = self._marketplace_endpoint_url
         return {
             **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
-            **({"AWS_ENDPOINT_URL_MARKETPLACE_METERING": marketplace} if marketplace else {}),
+            **{
+                f"AWS_ENDPOINT_URL_MARKETPLACE_{service}": marketplace
+                for service in ("METERING", "ENTITLEMENT_SERVICE")
+                if marketplace
+            },
             "PATH": os.defpath,
             "HOME": str(self.folder),
             "TMPDIR": str(self.folder),

@@ -297,7 +297,7 @@ def test_the_publisher_puts_events_of_its_own_source_only(template: Template) ->
         if statement["Action"] == "events:PutEvents"
     )
 
-    assert statement["Condition"] == {"StringEquals": {"events:source": published.SOURCE}}
+    assert statement["Condition"] == {"ForAllValues:StringEquals": {"events:source": published.SOURCE}}
 
 
 def test_with_a_sellers_role_the_subscriber_may_assume_it_but_not_call_marketplace_itself(
