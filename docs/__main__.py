@@ -25,7 +25,9 @@ GENERATED: Mapping[str, Callable[[str], str]] = {
     ),
     "docs/reference.md": lambda _: write_reference.reference(),
     "docs/dashboard.svg": lambda _: draw_dashboard.draw(draw_dashboard.dashboard_body()),
-    "docs/cost.md": lambda page: between_markers(page, "cost", cost.table()),
+    "docs/cost.md": lambda page: between_markers(
+        between_markers(page, "cost", cost.table()), "subscriptions", cost.subscription_table()
+    ),
     "README.md": lambda page: between_markers(page, "signals", signal_tables.watched()),
     "docs/runbook.md": lambda page: between_markers(page, "defaults", signal_tables.defaults()),
     **{name: lambda _, model=model: model for name, model in _MODELS.items()},  # type: ignore[misc] # mypy sees no default

@@ -1,4 +1,4 @@
-"""The table in docs/cost.md: the monthly cost of one instance."""  # noqa: INP001 - scripts, not a package
+"""The tables in docs/cost.md: the monthly cost of one instance, and of its subscriptions."""  # noqa: INP001 - scripts, not a package
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from typing import NamedTuple
 from constructs_lib.registration._outcomes import COUNTS, TIMES
 from constructs_lib.registration._resolver import MEMORY_MIB
 from constructs_lib.registration._signals import SIGNALS
+from constructs_lib.subscriptions._functions import MEMORY_MIB as SUBSCRIPTIONS_MEMORY_MIB
+from constructs_lib.subscriptions._outcomes import EVENTS as EVENT_METRICS
+from constructs_lib.subscriptions._outcomes import PUBLISHED, UNPUBLISHED
+from constructs_lib.subscriptions._signals import SIGNALS as SUBSCRIPTION_SIGNALS
 
 HOURS = 730
 """Hours in a month, by AWS's convention."""
@@ -23,6 +27,8 @@ PER_LOGGED_GB = 0.50
 PER_KEPT_LOG_GB = 0.03
 PER_METRIC = 0.30
 PER_ALARM = 0.10
+PER_QUEUE_REQUEST = 0.40 / 1e6
+PER_PUBLISHED_EVENT = 1.00 / 1e6
 
 # The default of log_retention, and what the page says about disabling alarms; tests compare both with the template.
 ALARMS_LEFT_OUT = 12
@@ -43,6 +49,22 @@ PLATFORM_BYTES = 900  # the runtime's own log lines per request
 ACCESS_BYTES = 400  # the access log line per request
 METRICS_ALWAYS = 5  # Registrations, Claims, CodesUnclaimed, MarketplaceTime, StoreTime
 FAILURES = 0.05  # share of registrations that a failure metric counts, each in a different hour
+
+SUBSCRIPTION_ALARMS = len(SUBSCRIPTION_SIGNALS)
+SUBSCRIPTION_METRICS = len(EVENT_METRICS) + len(UNPUBLISHED) + len(PUBLISHED)
+
+# Usage per subscription that begins and ends; where it varies, the more expensive case.
+EVENTS = 4  # Created, License Updated, Ended, License Deprovisioned
+CHANGES = 7  # of items: the registration, terms and status, status and entitlements, status, status
+PUBLICATIONS = 3  # Buyer Registered, Subscription Ready, Subscription Ended
+BATCH_SECONDS = 3  # each event and each change is a cold start alone, on less than a third of a CPU
+SUBSCRIPTION_WRITE_UNITS = 12  # of items up to 2 KB, without the registration's own
+SUBSCRIPTION_READ_UNITS = 7  # a buyer's partition at each change
+EVENT_REQUESTS = 3  # sent, received, deleted
+BATCH_BYTES = 1_500  # a line and the runtime's own lines
+SUBSCRIPTION_METRICS_ALWAYS = 5
+# Lambda polls an idle queue with five requests that wait for 20 seconds.
+POLLS = 5 * 3 * 60 * HOURS
 
 VOLUMES = (0, 10, 1_000, 100_000)
 """Registrations per month, each by a new buyer, for a year."""
@@ -115,6 +137,63 @@ def lines() -> list[Line]:
     ]
 
 
+def subscription_lines() -> list[Line]:
+    """Return the cost of subscriptions by resource, in the order of the table."""
+
+    def each(cost: float) -> tuple[float, ...]:
+        return tuple(cost * n for n in VOLUMES)
+
+    batches = EVENTS + CHANGES
+    gb_seconds = batches * BATCH_SECONDS * SUBSCRIPTIONS_MEMORY_MIB / 1024
+    log_bytes = batches * BATCH_BYTES
+    kept = LOG_RETENTION_MONTHS * PER_KEPT_LOG_GB
+    units = SUBSCRIPTION_WRITE_UNITS * PER_WRITE_UNIT + SUBSCRIPTION_READ_UNITS * PER_READ_UNIT
+
+    def hours(n: int) -> float:
+        rare = (SUBSCRIPTION_METRICS - SUBSCRIPTION_METRICS_ALWAYS) * HOURS
+        return SUBSCRIPTION_METRICS_ALWAYS * min(n, HOURS) + min(FAILURES * n, rare)
+
+    return [
+        Line(
+            "alarms",
+            f"{SUBSCRIPTION_ALARMS} x ${PER_ALARM:.2f}",
+            tuple(SUBSCRIPTION_ALARMS * PER_ALARM for _ in VOLUMES),
+        ),
+        Line(
+            "custom metrics",
+            f"hours with data ÷ {HOURS} x ${PER_METRIC:.2f}; {SUBSCRIPTION_METRICS_ALWAYS} x min(n, {HOURS}) hours, "
+            f"and {FAILURES} x n for failures",
+            tuple(hours(n) / HOURS * PER_METRIC for n in VOLUMES),
+        ),
+        Line(
+            "SQS",
+            f"({POLLS:,} polls + n x {EVENTS} x {EVENT_REQUESTS}) x ${PER_QUEUE_REQUEST * 1e6:.2f} ÷ 1M",
+            tuple((POLLS + n * EVENTS * EVENT_REQUESTS) * PER_QUEUE_REQUEST for n in VOLUMES),
+        ),
+        Line(
+            "Lambda",
+            f"n x ({gb_seconds:.2f} GB-s x ${PER_GB_SECOND:.10f} + {batches} x ${PER_INVOCATION * 1e6:.2f} ÷ 1M)",
+            each(gb_seconds * PER_GB_SECOND + batches * PER_INVOCATION),
+        ),
+        Line(
+            "DynamoDB, requests",
+            f"n x ({SUBSCRIPTION_WRITE_UNITS} x ${PER_WRITE_UNIT * 1e6:.3f} + {SUBSCRIPTION_READ_UNITS} x "
+            f"${PER_READ_UNIT * 1e6:.3f}) ÷ 1M",
+            each(units),
+        ),
+        Line(
+            "logs, ingestion and a year of storage",
+            f"n x {log_bytes:,} bytes x (${PER_LOGGED_GB:.2f} + {LOG_RETENTION_MONTHS} x ${PER_KEPT_LOG_GB:.2f})/GB",
+            each(log_bytes / _GB * (PER_LOGGED_GB + kept)),
+        ),
+        Line(
+            "EventBridge",
+            f"n x {PUBLICATIONS} x ${PER_PUBLISHED_EVENT * 1e6:.2f} ÷ 1M",
+            each(PUBLICATIONS * PER_PUBLISHED_EVENT),
+        ),
+    ]
+
+
 def _dollars(cost: float) -> str:
     if 0 < cost < _CENT:
         return "< $0.01"
@@ -126,15 +205,11 @@ def _row(*cells: str) -> str:
 
 
 def table() -> str:
-    """Return the table in Markdown."""
-    every = lines()
-    totals = [sum(line.costs[i] for line in every) for i in range(len(VOLUMES))]
+    """Return the table of one instance in Markdown."""
+    totals = _totals(lines())
     less = [total - ALARMS_LEFT_OUT * PER_ALARM for total in totals]
     rows = [
-        _row("resource", "calculation, n registrations per month", "idle", *(f"n = {n:,}" for n in VOLUMES[1:])),
-        _row("---", "---", *("---:" for _ in VOLUMES)),
-        *(_row(line.resource, line.arithmetic, *map(_dollars, line.costs)) for line in every),
-        _row("**total per month**", "", *(f"**{_dollars(total)}**" for total in totals)),
+        *_rows("registrations", lines()),
         _row(
             f"without {ALARMS_LEFT_OUT} alarms, see below",
             f"- {ALARMS_LEFT_OUT} x ${PER_ALARM:.2f}",
@@ -142,3 +217,21 @@ def table() -> str:
         ),
     ]
     return "".join(f"{row}\n" for row in rows)
+
+
+def subscription_table() -> str:
+    """Return the table of subscriptions in Markdown."""
+    return "".join(f"{row}\n" for row in _rows("subscriptions", subscription_lines()))
+
+
+def _totals(every: list[Line]) -> list[float]:
+    return [sum(line.costs[i] for line in every) for i in range(len(VOLUMES))]
+
+
+def _rows(what: str, every: list[Line]) -> list[str]:
+    return [
+        _row("resource", f"calculation, n {what} per month", "idle", *(f"n = {n:,}" for n in VOLUMES[1:])),
+        _row("---", "---", *("---:" for _ in VOLUMES)),
+        *(_row(line.resource, line.arithmetic, *map(_dollars, line.costs)) for line in every),
+        _row("**total per month**", "", *(f"**{_dollars(total)}**" for total in _totals(every))),
+    ]

@@ -17,6 +17,7 @@ from aws_cdk.assertions import Template
 from constructs_lib import AlarmName, MarketplaceEventForwarding, MarketplaceRegistration
 from constructs_lib.registration._resolver import MEMORY_MIB
 from constructs_lib.registration._signals import SIGNALS
+from constructs_lib.subscriptions._functions import MEMORY_MIB as SUBSCRIPTIONS_MEMORY_MIB
 from constructs_lib.subscriptions._signals import FORWARDING_SIGNALS
 from constructs_lib.subscriptions._signals import SIGNALS as SUBSCRIPTION_SIGNALS
 from docs import cost
@@ -240,6 +241,23 @@ def test_the_cost_is_that_of_what_is_deployed(minimal_template: Template) -> Non
         assert log_group["Properties"]["RetentionInDays"] == 365
 
 
+def test_the_cost_of_subscriptions_is_that_of_what_is_deployed() -> None:
+    stack = Stack(App(), "Stack")
+    subscribe(stack)
+    template = Template.from_stack(stack)
+
+    def of_subscriptions(kind: str) -> list[dict[str, Any]]:
+        found = template.find_resources(kind).items()
+        return [resource["Properties"] for name, resource in found if name.startswith("Subscriptions")]
+
+    assert len(of_subscriptions("AWS::CloudWatch::Alarm")) == cost.SUBSCRIPTION_ALARMS
+    assert len(of_subscriptions("AWS::Logs::MetricFilter")) == cost.SUBSCRIPTION_METRICS
+    for function in of_subscriptions("AWS::Lambda::Function"):
+        assert function["MemorySize"] == SUBSCRIPTIONS_MEMORY_MIB
+    for log_group in of_subscriptions("AWS::Logs::LogGroup"):
+        assert log_group["RetentionInDays"] == 365
+
+
 def test_every_price_and_quantity_is_explained() -> None:
     for price in (
         *(f"${per * 1e6:.2f}" for per in (cost.PER_API_REQUEST, cost.PER_INVOCATION)),
@@ -255,6 +273,18 @@ def test_every_price_and_quantity_is_explained() -> None:
         f"a line of {cost.LINE_BYTES}, the runtime's own lines of {cost.PLATFORM_BYTES}",
         f"an access log line of {cost.ACCESS_BYTES}",
         f"{cost.METRICS_ALWAYS} metrics",
+        f"${cost.PER_QUEUE_REQUEST * 1e6:.2f} | 1,000,000 requests of SQS",
+        f"${cost.PER_PUBLISHED_EVENT * 1e6:.2f} | 1,000,000 events published",
+        f"{cost.EVENTS} events",
+        f"{cost.CHANGES} changes",
+        f"{cost.PUBLICATIONS} publications",
+        f"{cost.BATCH_SECONDS} s at {SUBSCRIPTIONS_MEMORY_MIB} MB",
+        f"{cost.SUBSCRIPTION_WRITE_UNITS} write request units",
+        f"{cost.SUBSCRIPTION_READ_UNITS} read request units",
+        f"{cost.EVENT_REQUESTS} requests of SQS",
+        f"{cost.POLLS:,} polls",
+        f"{cost.BATCH_BYTES:,} bytes of logs",
+        f"{cost.SUBSCRIPTION_METRICS_ALWAYS} metrics of subscriptions",
     ):
         assert f"| {price}" in COST or price in COST.partition("## Quantities assumed")[2], price
 
