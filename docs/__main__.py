@@ -25,6 +25,7 @@ GENERATED: Mapping[str, Callable[[str], str]] = {
     ),
     "docs/reference.md": lambda _: write_reference.reference(),
     "docs/dashboard.svg": lambda _: draw_dashboard.draw(draw_dashboard.dashboard_body()),
+    "docs/dashboard-subscriptions.svg": lambda _: draw_dashboard.draw(draw_dashboard.subscriptions_body()),
     "docs/cost.md": lambda page: between_markers(
         between_markers(page, "cost", cost.table()), "subscriptions", cost.subscription_table()
     ),

@@ -1,4 +1,4 @@
-"""The content of docs/dashboard.svg: the synthesized dashboard with the data of an invented day."""  # noqa: INP001 - scripts, not a package
+"""The dashboards' pictures in docs: the synthesized dashboards with the data of an invented day."""  # noqa: INP001 - scripts, not a package
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from aws_cdk import App, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk.assertions import Template
 
-from constructs_lib import MarketplaceRegistration
+from constructs_lib import MarketplaceRegistration, MarketplaceSubscriptions
 from constructs_lib.registration.registration_dashboard import RegistrationDashboard
 
 if TYPE_CHECKING:
@@ -25,10 +26,28 @@ STEPS = 24 * 3600 // STEP_SECONDS
 
 # The day: buyers come during office hours, and Marketplace has not responded for 20 minutes.
 OUTAGE = range(STEPS - 4, STEPS)
-A_DAY = {"Registrations": 64, "TokensRefused": 1, "BadRequests": 1, "ProductsRefused": 1, "ClaimsRefused": 2}
+A_DAY = {
+    "Registrations": 64,
+    "TokensRefused": 1,
+    "BadRequests": 1,
+    "ProductsRefused": 1,
+    "ClaimsRefused": 2,
+    "LicensesUpdated": 71,
+    "LicensesDeprovisioned": 3,
+    "AgreementsRecorded": 74,
+    "EventsWithoutEffect": 9,
+    "EventsUnknown": 1,
+    "SubscriptionsReady": 63,
+    "SubscriptionsChanged": 6,
+    "SubscriptionsEnded": 3,
+}
 IN_THE_OUTAGE = {"MarketplaceUnavailable": (1, 3, 0, 3), "5xx": (1, 3, 0, 3)}
 FIRING = {"MarketplaceUnavailable", "ApiServerErrors", "ResolverSlow"}
 MILLISECONDS = {
+    "IteratorAge": {"Maximum": 700},
+    # No milliseconds, but drawn like them.
+    "ApproximateNumberOfMessagesVisible": {"Maximum": 0},
+    "ApproximateAgeOfOldestMessage": {"Maximum": 3},
     "MarketplaceTime": {"p50": 190, "p90": 310, "p99": 620},
     "StoreTime": {"p50": 9, "p90": 16, "p99": 41},
     "Duration": {"p50": 240, "p90": 980, "p99": 1900},
@@ -67,6 +86,23 @@ def _rows() -> Iterator[dict[str, str]]:
         }
 
 
+def _failed_events() -> Iterator[dict[str, str]]:
+    failures = [
+        ("14:02", "marketplace_unavailable", "ReadTimeoutError", "License Updated - Manufacturer"),
+        ("09:31", "advisory_resolved", "", "Purchase Agreement Advisory Resolved - Manufacturer"),
+    ]
+    for at, (time, outcome, reason, detail_type) in enumerate(failures, start=3):
+        yield {
+            "@timestamp": f"{time}:{at * 7 % 60:02}",
+            "failure": outcome,
+            "reason": reason,
+            "detail_type": detail_type,
+            "account": "111122223333",
+            "agreement": "agmt-5n2r8w0qk3v7",
+            "message_id": f"{at * 7919 % 65536:04x}b2c1",
+        }
+
+
 PALETTE = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f")
 RED, GREEN, INK, FAINT = "#d62728", "#1d8102", "#16191f", "#687078"
 
@@ -76,6 +112,19 @@ def dashboard_body() -> dict[str, Any]:
     stack = Stack(App(), "Seller")
     registration = MarketplaceRegistration(stack, "Registration", products={"code": "https://app.example.com"})
     RegistrationDashboard(stack, "Dashboard", registration=registration)
+    return _body(stack)
+
+
+def subscriptions_body() -> dict[str, Any]:
+    """Return the same of what subscriptions add to a dashboard."""
+    stack = Stack(App(), "Seller")
+    registration = MarketplaceRegistration(stack, "Registration", products={"code": "https://app.example.com"})
+    subscriptions = MarketplaceSubscriptions(stack, "Subscriptions", registration=registration)
+    subscriptions.add_to_dashboard(cloudwatch.Dashboard(stack, "Dashboard"))
+    return _body(stack)
+
+
+def _body(stack: Stack) -> dict[str, Any]:
     (dashboard,) = Template.from_stack(stack).find_resources("AWS::CloudWatch::Dashboard").values()
     parts = dashboard["Properties"]["DashboardBody"]["Fn::Join"][1]
     body: dict[str, Any] = json.loads("".join(part if isinstance(part, str) else _name(part) for part in parts))
@@ -145,6 +194,9 @@ def _table(query: str, width: int) -> Iterator[str]:
     shown = re.findall(r"\| display (.*)", query) or re.findall(r"\| fields (.*)", query)
     columns = [field.split(" as ")[-1] for field in re.split(r", *(?![^(]*\))", ", ".join(shown))]
     rows = list(_rows())
+    if "detail_type" in columns:
+        # On this day, nothing was left unpublished.
+        rows = list(_failed_events()) if "message_id" in columns else []
     widths = [max(len(text) for text in (column, *(row[column] for row in rows))) + 2 for column in columns]
     x = 12.0
     yield f'<rect x="8" y="{TITLE + 4}" width="{width - 16}" height="22" fill="#f2f3f3"/>'
