@@ -37,6 +37,8 @@ A_DAY = {
     "AgreementsRecorded": 74,
     "EventsWithoutEffect": 9,
     "EventsUnknown": 1,
+    "EventsNotStored": 1,
+    "EntitlementsUnavailable": 1,
     "SubscriptionsReady": 63,
     "SubscriptionsChanged": 6,
     "SubscriptionsEnded": 3,
@@ -89,7 +91,7 @@ def _rows() -> Iterator[dict[str, str]]:
 def _failed_events() -> Iterator[dict[str, str]]:
     failures = [
         ("14:02", "marketplace_unavailable", "ReadTimeoutError", "License Updated - Manufacturer"),
-        ("09:31", "advisory_resolved", "", "Purchase Agreement Advisory Resolved - Manufacturer"),
+        ("09:31", "store_unavailable", "ConnectTimeoutError", "Purchase Agreement Created - Proposer"),
     ]
     for at, (time, outcome, reason, detail_type) in enumerate(failures, start=3):
         yield {
@@ -98,7 +100,6 @@ def _failed_events() -> Iterator[dict[str, str]]:
             "reason": reason,
             "detail_type": detail_type,
             "account": "111122223333",
-            "agreement": "agmt-5n2r8w0qk3v7",
             "message_id": f"{at * 7919 % 65536:04x}b2c1",
         }
 

@@ -32,7 +32,7 @@ _WATCHED_ROWS = (
 # An unhandled error has no outcome: the runtime logs the exception's type.
 _FAILED_EVENTS = (
     "fields @timestamp, coalesce(outcome, errorType) as failure, reason, detail_type",
-    "fields CustomerAWSAccountId as account, AgreementId as agreement, message_id",
+    "fields CustomerAWSAccountId as account, message_id",
     'filter level in ["WARNING", "ERROR"] or ispresent(errorType)',
     "sort @timestamp desc",
     "limit 50",
@@ -114,18 +114,18 @@ def _funnel(subscriptions: SubscriptionMetrics, registration: RegistrationMetric
 def _events(subscriptions: SubscriptionMetrics) -> cloudwatch.IWidget:
     # Every attempt at an event has one outcome.
     outcomes: list[tuple[_MetricMethod, str, str]] = [
-        (subscriptions.metric_licenses_updated, "License updated", "#2ca02c"),
-        (subscriptions.metric_licenses_deprovisioned, "License deprovisioned", "#1f77b4"),
-        (subscriptions.metric_agreements_recorded, "Agreement recorded", "#aec7e8"),
-        (subscriptions.metric_events_without_effect, "Without effect", "#c7c7c7"),
-        (subscriptions.metric_events_unknown, "Unknown kind", "#7f7f7f"),
+        (subscriptions.metric_licenses_updated, "Updated", "#2ca02c"),
+        (subscriptions.metric_licenses_deprovisioned, "Deprovisioned", "#1f77b4"),
+        (subscriptions.metric_agreements_recorded, "Agreement", "#aec7e8"),
+        (subscriptions.metric_events_without_effect, "No effect", "#c7c7c7"),
+        (subscriptions.metric_events_unknown, "Unknown", "#7f7f7f"),
         (subscriptions.metric_advisories_received, "Advisory", "#e377c2"),
         (subscriptions.metric_events_malformed, "Malformed", "#ff7f0e"),
         (subscriptions.metric_events_failed, "Failed", "#d62728"),
-        (subscriptions.metric_events_not_stored, "DynamoDB unavailable", "#8c564b"),
-        (subscriptions.metric_entitlements_throttled, "Entitlements throttled", "#c5b0d5"),
-        (subscriptions.metric_entitlements_unavailable, "Entitlements unavailable", "#9467bd"),
-        (subscriptions.metric_entitlements_refused, "Entitlements denied", "#ff9896"),
+        (subscriptions.metric_events_not_stored, "DynamoDB failed", "#8c564b"),
+        (subscriptions.metric_entitlements_throttled, "Throttled", "#c5b0d5"),
+        (subscriptions.metric_entitlements_unavailable, "Unavailable", "#9467bd"),
+        (subscriptions.metric_entitlements_refused, "Denied", "#ff9896"),
     ]
     return graph(
         "Attempts at events by outcome, per hour",

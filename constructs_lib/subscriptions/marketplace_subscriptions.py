@@ -86,7 +86,8 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
     Args:
         scope: the stack, or any construct in it, in the registration's account and region.
         construct_id: unique in ``scope``.
-        registration: the construct whose buyers' licenses are recorded.
+        registration: the construct whose buyers' licenses are recorded. A table of its own has a stream with new and
+            old images, and was imported with the stream's ARN.
         event_bus: where AWS Marketplace's events arrive; by default the account's default bus, which is right in the
             publishing account in us-east-1 (eusc-de-east-1 in the European Sovereign Cloud) only. Elsewhere, a bus that
             ``MarketplaceEventForwarding`` forwards to.

@@ -23,8 +23,9 @@ from aws_cdk import aws_lambda as lambda_
 from moto import mock_aws
 
 import constructs_lib
-from constructs_lib import MarketplaceRegistration, claims, testing
+from constructs_lib import MarketplaceRegistration, MarketplaceSubscriptions, claims, testing
 from constructs_lib.registration._metrics import RegistrationMetrics
+from constructs_lib.subscriptions._metrics import SubscriptionMetrics
 from constructs_lib.testing import ClaimStandIn, MarketplaceCustomer
 from constructs_lib.testing.pytest_plugin import _INSTALL
 from docs import write_reference
@@ -200,17 +201,25 @@ def test_the_reference_covers_the_public_api() -> None:
             assert f"\n### {name}\n" in written
     for name in PARAMETERS:
         assert f"\n| `{name}` | " in written
-    for name, member in (vars(MarketplaceRegistration) | vars(RegistrationMetrics)).items():
+    made: dict[str, Any] = {}
+    for construct in (RegistrationMetrics, MarketplaceRegistration, SubscriptionMetrics, MarketplaceSubscriptions):
+        made |= vars(construct)
+    for name, member in made.items():
         if not name.startswith("_"):
             assert f"\n| `{name}{'' if isinstance(member, property) else '('}" in written
 
 
-def test_the_readme_lists_every_parameter() -> None:
+@pytest.mark.parametrize(
+    ("heading", "construct"),
+    [("Parameters", MarketplaceRegistration), ("Subscriptions", MarketplaceSubscriptions)],
+    ids=["registration", "subscriptions"],
+)
+def test_the_readme_lists_every_parameter(heading: str, construct: Any) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = readme.split("\n## Parameters\n")[1].split("\n## ")[0]
+    table = readme.split(f"\n## {heading}\n")[1].split("\n## ")[0]
 
     named = set(re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in table.splitlines() if line[:1] == "|")))
-    assert named == set(PARAMETERS) - {"scope", "construct_id"}
+    assert named == set(inspect.signature(construct.__init__).parameters) - {"self", "scope", "construct_id"}
 
 
 # --- Outcomes and responses.
@@ -422,6 +431,7 @@ def is_an_import(block: Block, _folder: Path) -> None:
 
 RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "README.md#marketplace-registration": synth_script,
+    "README.md#subscriptions": synth_snippet,
     "docs/adapt.md#a-vpc": synth_snippet,
     "docs/adapt.md#aws-waf-through-cloudfront": synth_snippet,
     "docs/adapt.md#layers": synth_snippet,
@@ -433,6 +443,7 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/claiming.md#claim-in-python": claims_from_a_landing_page,
     "docs/cost.md#what-to-leave-out-to-halve-it": synth_snippet,
     "docs/custom-domain.md#a-custom-domain-for-a-live-listing": synth_snippet,
+    "docs/dashboard.md#subscriptions": synth_snippet,
     "docs/dashboard.md#the-dashboard": synth_snippet,
     "docs/getting-started.md#2-a-stack": synth_script,
     "docs/getting-started.md#5-the-alarms": synth_snippet,
@@ -442,6 +453,7 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/several-accounts.md#a-backend-in-a-third-account": in_a_third_account,
     "docs/several-accounts.md#a-backend-in-a-third-account 2": assumes_the_claimant,
     "docs/several-accounts.md#both-stacks": synth_script,
+    "docs/several-accounts.md#events-in-another-account-or-region": in_a_third_account,
     "docs/several-accounts.md#stages": synth_snippet,
     "docs/testing.md#a-backend-that-claims": pytest_script,
     "docs/testing.md#a-deployed-stack 2": by_a_new_user,
