@@ -15,7 +15,7 @@ from aws_cdk.assertions import Annotations, Match, Template
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from tests.infrastructure.checks import masked
-from tests.infrastructure.stacks import full, minimal
+from tests.infrastructure.stacks import forwarding, full, full_subscriptions, minimal, subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 REQUIREMENTS = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["cdk"]]
 SNAPSHOTS = ROOT / "tests/infrastructure/__snapshots__/test_quality"
-STACKS = pytest.mark.parametrize("build", [minimal, full])
+STACKS = pytest.mark.parametrize("build", [minimal, full, subscriptions, full_subscriptions, forwarding])
 
 
 @pytest.mark.parametrize("requirement", REQUIREMENTS)
