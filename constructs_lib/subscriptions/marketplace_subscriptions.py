@@ -66,9 +66,10 @@ _BATCH = 10
 # The fewest that there can be. GetEntitlements allows 20 calls per second to the whole publishing account.
 _CONCURRENCY = 2
 
-# Retries end by age alone, because nobody says how far apart they are. Two hours: EventBridge may be out for one, and
-# the backlog gets through. A record that can never be published holds up its shard, which may be all buyers', no
-# longer than that; and the table's stream still has it for 22 hours, to be published by hand.
+# By age alone, because AWS documents no interval between retries: a number of them may be used up within minutes. Two
+# hours, because EventBridge may be out for one, and the backlog then gets through. A record that can never be published
+# holds up its shard, which may have all buyers, no longer than that; and the table's stream still has it for 22 hours,
+# to be published by hand.
 _MAX_RECORD_AGE = Duration.hours(2)
 
 
@@ -130,7 +131,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         default_bus = events.EventBus.from_event_bus_name(self, "DefaultBus", "default")
         self._event_bus = event_bus or default_bus
         self._publication_event_bus = publication_event_bus or default_bus
-        self._answer_claims(shared)
+        self._show_in_claims(shared)
         self._make_queues(shared)
         self._rule = events.Rule(
             self,
@@ -158,7 +159,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             settings=alarm_settings or {},
         )
 
-    def _answer_claims(self, shared: Shared) -> None:
+    def _show_in_claims(self, shared: Shared) -> None:
         """Let the resolver tell a claim what is recorded of the license."""
         registration = self._registration
         switch = {"SUBSCRIPTIONS": "true"}

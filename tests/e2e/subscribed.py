@@ -1,10 +1,11 @@
-"""A product that is told of its subscriptions, here in a queue for each kind; for a test to deploy."""
+"""A product that is told of its subscriptions, in a queue for each kind, and a forwarding; for a test to deploy."""
 
 from aws_cdk import App, CfnOutput, RemovalPolicy, Stack
+from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 
-from constructs_lib import MarketplaceRegistration, MarketplaceSubscriptions
+from constructs_lib import MarketplaceEventForwarding, MarketplaceRegistration, MarketplaceSubscriptions
 from local.product import LANDING_PAGE, PRODUCT_CODE
 
 app = App()
@@ -28,4 +29,12 @@ CfnOutput(stack, "QueueUrl", value=subscriptions.queue.queue_url)
 CfnOutput(stack, "DeadLettersUrl", value=subscriptions.dead_letter_queue.queue_url)
 for name, function in {"Subscriber": subscriptions.subscriber, "Publisher": subscriptions.publisher}.items():
     CfnOutput(stack, f"{name}RoleArn", value=function.role.role_arn if function.role else "")
+
+publishing = Stack(app, "Publishing")
+elsewhere = "arn:aws:events:eu-west-1:111122223333:event-bus/marketplace"
+forwarding = MarketplaceEventForwarding(
+    publishing, "Forwarding", event_bus=events.EventBus.from_event_bus_arn(publishing, "Bus", elsewhere)
+)
+CfnOutput(publishing, "RuleName", value=forwarding.rule.rule_name)
+CfnOutput(publishing, "RoleArn", value=forwarding.role.role_arn)
 app.synth()

@@ -35,6 +35,7 @@ class Subscribed:
 
     product: Deployment
     outputs: Mapping[str, str]
+    publishing: Mapping[str, str]
     sqs: Any
 
     def arrive(self, *events: Mapping[str, Any] | str) -> None:
@@ -80,10 +81,15 @@ def eventually(found: Callable[[], Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def subscribed(deployment: Deployment) -> Iterator[Subscribed]:
-    outputs = deployment.aws.deploy(app="python -m tests.e2e.subscribed")["Subscribed"]
-    product = another(deployment, outputs)
+    stacks = deployment.aws.deploy(app="python -m tests.e2e.subscribed")
+    product = another(deployment, stacks["Subscribed"])
     with product.http:
-        yield Subscribed(product=product, outputs=outputs, sqs=deployment.aws.client("sqs"))
+        yield Subscribed(
+            product=product,
+            outputs=stacks["Subscribed"],
+            publishing=stacks["Publishing"],
+            sqs=deployment.aws.client("sqs"),
+        )
 
 
 def register(subscribed: Subscribed, customer: MarketplaceCustomer) -> str:
@@ -158,6 +164,27 @@ def test_a_poison_message_goes_to_the_dead_letter_queue_alone(subscribed: Subscr
     subscribed.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "360"})
     left = subscribed.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     assert left["ApproximateNumberOfMessages"] == "0"
+
+
+def test_the_rules_are_deployed_with_their_targets_and_dead_letter_queues(subscribed: Subscribed) -> None:
+    """The local AWS delivers to no other account or region, so the forwarding is only looked at."""
+    events = subscribed.product.aws.client("events")
+
+    (target,) = events.list_targets_by_rule(Rule=subscribed.publishing["RuleName"])["Targets"]
+    rules = events.list_rules()["Rules"]
+
+    assert target["Arn"] == "arn:aws:events:eu-west-1:111122223333:event-bus/marketplace"
+    assert target["RoleArn"] == subscribed.publishing["RoleArn"]
+    assert "DeadLetters" in target["DeadLetterConfig"]["Arn"]
+    of_marketplace = [rule for rule in rules if "aws.agreement-marketplace" in rule["EventPattern"]]
+    assert len(of_marketplace) == 2
+    (queue,) = (
+        target["Arn"].rpartition(":")[2]
+        for rule in of_marketplace
+        for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+        if ":sqs:" in target["Arn"]
+    )
+    assert subscribed.outputs["QueueUrl"].endswith(f"/{queue}")
 
 
 # --- What each role allows and denies.

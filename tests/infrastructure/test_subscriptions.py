@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -29,11 +30,13 @@ from resolver.settings import Settings as ResolverSettings
 from subscriber import marketplace_event
 from subscriber.log_line import OUTCOMES as SUBSCRIBER_OUTCOMES
 from subscriber.settings import Settings as SubscriberSettings
+from tests.infrastructure.checks import synthesize_with_cdk_nag
 from tests.infrastructure.stacks import forwarding, full, full_subscriptions, minimal, properties, register, subscribe
 from tests.infrastructure.stacks import subscriptions as minimal_subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
 HERE = Environment(account="111122223333", region="us-east-1")
 DAYS = 24 * 60 * 60
@@ -553,6 +556,70 @@ def test_a_table_of_the_sellers_with_a_stream_is_read(make: Callable[[Stack], An
         assert ("kms:Encrypt", key) in granted(template, "SubscriptionsSubscriberRole")
 
 
+def test_cdk_nag_reports_no_finding_with_a_table_imported_by_its_name(tmp_path: Path) -> None:
+    def build(app: App) -> None:
+        stack = Stack(app, "Stack")
+        own = dynamodb.TableV2.from_table_attributes(stack, "Own", table_name="buyers", table_stream_arn=STREAM)
+        subscribe(stack, register(stack, table=own))
+
+    synthesize_with_cdk_nag(build, tmp_path)
+
+
+# --- Attributes.
+
+
+@pytest.mark.parametrize(
+    ("name_of", "logical_id"),
+    [
+        (lambda subscribed: subscribed.rule.rule_name, r"SubscriptionsRule\w{8}"),
+        (lambda subscribed: subscribed.queue.queue_url, r"SubscriptionsQueue\w{8}"),
+        (lambda subscribed: subscribed.dead_letter_queue.queue_url, r"SubscriptionsDeadLetters\w{8}"),
+        (
+            lambda subscribed: subscribed.publisher_dead_letter_queue.queue_url,
+            r"SubscriptionsPublisherDeadLetters\w{8}",
+        ),
+        (lambda subscribed: subscribed.subscriber.function_name, r"SubscriptionsSubscriberFunction\w{8}"),
+        (lambda subscribed: subscribed.publisher.function_name, r"SubscriptionsPublisherFunction\w{8}"),
+        (lambda subscribed: subscribed.subscriber_log_group.log_group_name, r"SubscriptionsSubscriberLog\w{8}"),
+        (lambda subscribed: subscribed.publisher_log_group.log_group_name, r"SubscriptionsPublisherLog\w{8}"),
+    ],
+    ids=["rule", "queue", "dead", "dead-publications", "subscriber", "publisher", "subscriber-log", "publisher-log"],
+)
+def test_an_attribute_is_the_resource_that_it_names(name_of: Callable[[Any], str], logical_id: str) -> None:
+    stack = Stack(App(), "Stack")
+
+    reference = stack.resolve(name_of(subscribe(stack)))
+
+    assert re.fullmatch(logical_id, reference["Ref"])
+
+
+def test_the_buses_are_those_that_were_given_or_the_default_one(stack: Stack) -> None:
+    arrivals, publications = events.EventBus(stack, "Arrivals"), events.EventBus(stack, "Publications")
+
+    subscribed = subscribe(stack, event_bus=arrivals, publication_event_bus=publications)
+    default = subscribe(Stack(App(), "Other"))
+
+    assert (subscribed.event_bus, subscribed.publication_event_bus) == (arrivals, publications)
+    assert default.event_bus.event_bus_name == default.publication_event_bus.event_bus_name == "default"
+
+
+@pytest.mark.parametrize("name", [*EVENTS, *UNPUBLISHED, *PUBLISHED])
+def test_a_count_by_name_is_the_metric_of_the_named_method(stack: Stack, name: str) -> None:
+    subscribed = subscribe(stack)
+    method = "metric" + re.sub("(?=[A-Z])", "_", name).lower()
+
+    by_name, by_method = subscribed.metric(name), getattr(subscribed, method)(label="Label")
+
+    assert (by_name.metric_name, by_name.statistic) == (by_method.metric_name, by_method.statistic) == (name, "Sum")
+    assert stack.resolve(by_name.namespace) == stack.resolve(by_method.namespace)
+    assert by_method.label == "Label"
+
+
+def test_an_unknown_metric_name_is_rejected(stack: Stack) -> None:
+    with pytest.raises(ValueError, match=r"^name: must be one of LicensesUpdated, .*, got 'Registrations'$"):
+        subscribe(stack).metric("Registrations")
+
+
 # --- Logs and alarms.
 
 
@@ -672,3 +739,17 @@ def test_the_forwarding_keeps_what_it_could_not_forward_and_alarms() -> None:
     for alarm in alarms:
         assert len(alarm["AlarmActions"]) == len(alarm["OKActions"]) == 1
         assert "Runbook: https://wiki.example.com/runbook#forwardingdead-forwardingfailed" in alarm["AlarmDescription"]
+
+
+def test_the_attributes_of_the_forwarding_are_its_resources() -> None:
+    stack = forwarding(App())
+    construct: Any = stack.node.find_child("Forwarding")
+
+    named = {
+        "Rule": construct.rule.rule_name,
+        "Role": construct.role.role_name,
+        "DeadLetters": construct.dead_letter_queue.queue_url,
+    }
+    for name, value in named.items():
+        assert re.fullmatch(rf"Forwarding{name}\w{{8}}", stack.resolve(value)["Ref"])
+    assert list(construct.alarms) == ["ForwardingDead", "ForwardingFailed"]
