@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from botocore.exceptions import ClientError
 
-from constructs_lib.testing import MarketplaceCustomer
+from constructs_lib.testing import MarketplaceCustomer, MarketplaceEventType
 from local.deployment import registration_code
 from local.local_aws import ACCOUNT
 from local.product import PRODUCT_CODE
@@ -146,6 +146,26 @@ def test_a_buyer_who_comes_before_the_event_is_ready_afterwards(subscribed: Subs
     subscribed.arrive(*marketplace.subscribe(customer, entitlements={"users": 1}))
 
     assert subscribed.told("Ready")["detail"]["registration"]["CustomerAWSAccountId"] == account
+
+
+def test_the_rules_pattern_takes_every_kind_of_marketplaces_events_and_no_other_source(subscribed: Subscribed) -> None:
+    eventbridge = subscribed.product.aws.client("events")
+    patterns = {
+        rule["EventPattern"] for rule in eventbridge.list_rules()["Rules"] if "aws.agreement" in rule["EventPattern"]
+    }
+    customer = MarketplaceCustomer.licensed(PRODUCT_CODE)
+    subscribed.product.marketplace.subscribe(customer)
+
+    def matches(event: Mapping[str, Any]) -> set[bool]:
+        return {
+            eventbridge.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"]
+            for pattern in patterns
+        }
+
+    for kind in [*get_args(MarketplaceEventType), "A Kind of Next Year - Proposer"]:
+        event = subscribed.product.marketplace.event(customer, kind)
+        assert matches(event) == {True}
+        assert matches({**event, "source": "marketplace-registration"}) == {False}
 
 
 def test_a_poison_message_goes_to_the_dead_letter_queue_alone(subscribed: Subscribed) -> None:
