@@ -93,7 +93,7 @@ def test_a_backend_with_client_and_fixtures_and_no_cdk(installed: Install) -> No
 
 def test_both_together_against_a_local_aws(installed: Install) -> None:
     environment = installed(extras=("cdk", "local-aws"))
-    (readme,) = re.findall(r"^```python\n(.*?)^```", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    readme, *_ = re.findall(r"^```python\n(.*?)^```", (PROJECT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     folder = written(environment, app=readme, test_stack=block("A deployed stack"))
     (folder / "cdk.json").write_text(json.dumps({"app": f"{environment.python} app.py"}), encoding="utf-8")
     (folder / "node_modules").symlink_to(PROJECT / "node_modules")

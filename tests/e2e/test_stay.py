@@ -143,7 +143,7 @@ def matches_its_button(local: Local, button: Button) -> None:
         assert (page.status_code, page.url) == (200, local.address("the landing page"))
         account = re.findall(r"<dt>AWS account</dt><dd>(\d+)</dd>", page.text)[0]
         offer = "  offer type free-trial" if len(button.fields) == 2 else ""
-        local.line(rf"POST /register  303 {button.outcome}  account {account}  reference [\w-]+$")
+        local.line(rf"POST /register  303 {button.outcome}  account {account}{offer}  reference [\w-]+$")
         local.line(rf"POST /claim     200 claimed  account {account}{offer}  reference [\w-]+$")
     else:
         reference = re.findall(r"Reference for support: ([\w-]+)", page.text)[0]
