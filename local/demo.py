@@ -1,4 +1,4 @@
-"""Deploy `app.py` to a local AWS and act as three buyers, printing and checking each step."""
+"""Deploy `app.py` to a local AWS and act as four buyers, printing and checking each step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from datetime import timedelta
 from html import unescape
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from constructs_lib.claims import ClaimError
 from constructs_lib.testing import MarketplaceCustomer
@@ -17,7 +17,11 @@ from local.local_aws import LocalAwsError
 from local.product import PRODUCT_CODE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from local.deployment import Deployment
+
+_SECONDS = 30
 
 
 class Demo:
@@ -72,6 +76,44 @@ class Demo:
         }.items():
             self._check(f"{title}: {name} is what Marketplace returned", items[0].get(name), expected)
 
+    def subscribe(self, title: str, customer: MarketplaceCustomer) -> None:
+        """Act as a buyer from the purchase to the cancellation, and check what the seller is told."""
+        _heading(title)
+        deployment, marketplace, account = (
+            self._deployment,
+            self._deployment.marketplace,
+            customer.customer_aws_account_id,
+        )
+        # From now on: what came before it is lost, as with a rule of the seller's.
+        _ = deployment.target
+        print("  AWS Marketplace's events, put straight into the queue: an event bus accepts those from AWS only")
+        self._deliver(title, marketplace.subscribe(customer, entitlements={"users": 10}))
+        item = self._license(account, "Entitlements")
+        self._check(f"{title}: the license before the buyer comes", item.get("LicenseStatus"), "ACTIVE")
+        self._check(f"{title}: registered before the buyer comes", item.get("RegisteredAt"), None)
+
+        print("  the browser POSTs the form to the fulfillment URL, and the backend claims the registration")
+        response = deployment.set_up_account(marketplace.form(customer))
+        self._check(f"{title}: redirected to the landing page", response.status_code, HTTPStatus.SEE_OTHER)
+        if response.status_code != HTTPStatus.SEE_OTHER:
+            print(response.text)
+            return
+        claimed = deployment.claim(registration_code(response.headers["Location"]))
+        self._check(f"{title}: the claim says that the license is", claimed.get("LicenseStatus"), "ACTIVE")
+        self._check(f"{title}: users in the claim", _users(claimed), 10)
+        self._check_told(title, "Buyer Registered", account)
+        self._check_told(title, "Subscription Ready", account)
+
+        print("  the buyer needs more users")
+        self._deliver(title, marketplace.change(customer, entitlements={"users": 25}))
+        self._check_told(title, "Subscription Changed", account, users=25)
+
+        print("  the buyer cancels")
+        self._deliver(title, marketplace.cancel(customer))
+        self._check_told(title, "Subscription Ended", account)
+        status = self._license(account, "LicenseStatus").get("LicenseStatus")
+        self._check(f"{title}: the license in the table", status, "DEPROVISIONED")
+
     def register_too_late(self) -> None:
         """Act as a buyer whose token has expired."""
         title = "A buyer whose token has expired"
@@ -87,6 +129,34 @@ class Demo:
             print(f"    the page says: {unescape(sentence)}")
         self._check(f"{title}: nothing is registered", len(self._deployment.registrations()), before)
 
+    def _deliver(self, title: str, events: Sequence[Mapping[str, Any]]) -> None:
+        for event in events:
+            kind = event["detail-type"]
+            matched = kind if self._deployment.matches(event) else None
+            self._check(f"{title}: the rule of the queue matches", matched, kind)
+            self._deployment.deliver(event)
+
+    def _license(self, account: str, attribute: str) -> Mapping[str, Any]:
+        """Return a buyer's license once its item has an attribute, or none if it is not written in time."""
+        deadline = time.monotonic() + _SECONDS
+        while time.monotonic() < deadline:
+            for item in self._deployment.registrations():
+                if item["CustomerAWSAccountId"] == account and attribute in item:
+                    return item
+            time.sleep(0.2)
+        return {}
+
+    def _check_told(self, title: str, kind: str, account: str, users: int | None = None) -> None:
+        target, deadline = self._deployment.target, time.monotonic() + _SECONDS
+        while True:
+            event = target.wait_for(kind, account, seconds=deadline - time.monotonic())
+            # The amended agreement is a change too, and may come before the new entitlements.
+            if event is None or users is None or _users(event["detail"]["registration"]) == users:
+                break
+        self._check(f"{title}: the seller's target gets", event and event["detail-type"], kind)
+        if users is not None:
+            self._check(f"{title}: users in it", event and _users(event["detail"]["registration"]), users)
+
     def _check(self, description: str, got: object, expected: object) -> None:
         same = got == expected
         self.checks.append((description, same))
@@ -94,6 +164,14 @@ class Demo:
             f"    {'ok    ' if same else 'FAILED'} {description.partition(': ')[2]}: {'none' if got is None else got}"
             + ("" if same else f", expected {expected}")
         )
+
+
+def _users(registration: Mapping[str, Any]) -> int | None:
+    for entitlement in registration.get("Entitlements", []):
+        if entitlement["Dimension"] == "users":
+            users: int = entitlement["Value"]["IntegerValue"]
+            return users
+    return None
 
 
 def _heading(text: str) -> None:
@@ -114,6 +192,7 @@ def main() -> int:
             demo = Demo(deployment)
             demo.register("A buyer with a license", MarketplaceCustomer.licensed(PRODUCT_CODE))
             demo.register("A buyer without a license", MarketplaceCustomer.legacy(PRODUCT_CODE))
+            demo.subscribe("A buyer from the purchase to the cancellation", MarketplaceCustomer.licensed(PRODUCT_CODE))
             demo.register_too_late()
     except LocalAwsError as error:
         print(error, file=sys.stderr)

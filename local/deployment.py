@@ -17,6 +17,7 @@ import requests
 from constructs_lib.claims import ClaimClient
 from constructs_lib.testing import MarketplaceStandIn
 from local.local_aws import ACCOUNT, REGION, LocalAws, named_port
+from local.seller_target import SellerTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,12 +36,14 @@ class Deployment:
         marketplace: mints registration tokens and serves ResolveCustomer.
         api_id: of the deployed HTTP API.
         table_name: of the registrations table.
+        event_queue_url: of the queue of Marketplace's events; empty if the stack records no subscriptions.
     """
 
     aws: LocalAws
     marketplace: MarketplaceStandIn
     api_id: str
     table_name: str
+    event_queue_url: str = ""
 
     @property
     def fulfillment_url(self) -> str:
@@ -102,6 +105,26 @@ class Deployment:
         """
         return self.claims.claim(registration_code)
 
+    def matches(self, event: Mapping[str, Any]) -> bool:
+        """Tell whether the rule that leads to the queue of Marketplace's events matches an event."""
+        response = self.aws.client("events").test_event_pattern(
+            EventPattern=self._event_pattern, Event=json.dumps(event)
+        )
+        matches: bool = response["Result"]
+        return matches
+
+    def deliver(self, event: Mapping[str, Any]) -> None:
+        """Put an event of Marketplace into the queue, where its rule puts it.
+
+        The event bus of the local AWS rejects it, as AWS does: no account may put events of AWS's own sources.
+        """
+        self.aws.client("sqs").send_message(QueueUrl=self.event_queue_url, MessageBody=json.dumps(event))
+
+    @cached_property
+    def target(self) -> SellerTarget:
+        """The seller's target of everything that the subscriptions tell, from its first use on."""
+        return SellerTarget(self.aws, self.table_name)
+
     def log_lines(self) -> list[dict[str, Any]]:
         """Read the resolver's log: the one line of each POST."""
         pages = self.aws.client("logs").get_paginator("filter_log_events")
@@ -115,6 +138,14 @@ class Deployment:
         function = self.aws.client("lambda").get_function(FunctionName=integrations[0]["IntegrationUri"])
         name: str = function["Configuration"]["LoggingConfig"]["LogGroup"]
         return name
+
+    @cached_property
+    def _event_pattern(self) -> str:
+        sqs, events = self.aws.client("sqs"), self.aws.client("events")
+        attributes = sqs.get_queue_attributes(QueueUrl=self.event_queue_url, AttributeNames=["QueueArn"])
+        (rule,) = events.list_rule_names_by_target(TargetArn=attributes["Attributes"]["QueueArn"])["RuleNames"]
+        pattern: str = events.describe_rule(Name=rule)["EventPattern"]
+        return pattern
 
     def registrations(self) -> list[dict[str, Any]]:
         """Read the whole registrations table."""
@@ -151,7 +182,11 @@ def deployed(*, marketplace_port: int = 0, aws_port: int = 0, **context: str) ->
         )
         outputs = aws.deploy(context={"local_aws": "true", **context}, api_id=_API_ID)["Seller"]
         deployment = Deployment(
-            aws=aws, marketplace=marketplace, api_id=outputs["ApiId"], table_name=outputs["TableName"]
+            aws=aws,
+            marketplace=marketplace,
+            api_id=outputs["ApiId"],
+            table_name=outputs["TableName"],
+            event_queue_url=outputs["EventQueueUrl"],
         )
         with deployment.http:
             yield deployment

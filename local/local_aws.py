@@ -18,7 +18,7 @@ class LocalAws(Emulator):
         Args:
             folder: a scratch folder.
             port: port to listen on; 0 chooses a free one.
-            marketplace_endpoint_url: where the Lambdas call AWS Marketplace Metering.
+            marketplace_endpoint_url: where the Lambdas call AWS Marketplace.
         """
         super().__init__(
             folder,
