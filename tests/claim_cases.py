@@ -29,6 +29,9 @@ CASES: list[Case] = []
 GATEWAY_CASES: list[Case] = []
 """What API Gateway decides, before the resolver is called."""
 
+SUBSCRIPTION_CASES: list[Callable[[SubscribedRoute], None]] = []
+"""What a claim tells of a license, where subscriptions are recorded."""
+
 OUTAGE_CASES: list[Case] = []
 """What happens while the claims table cannot be used."""
 
@@ -59,6 +62,21 @@ class ClaimRoute(Protocol):
 
     def fail(self) -> None:
         """Let the claims table be out of order from now on."""
+
+
+class SubscribedRoute(ClaimRoute, Protocol):
+    """A claim route where subscriptions are recorded."""
+
+    def subscribe(self, customer: MarketplaceCustomer, entitlements: Mapping[str, Any]) -> None:
+        """Let the license be active, and its entitlements be recorded."""
+
+    def cancel(self, customer: MarketplaceCustomer) -> None:
+        """Let the license be recorded as ended."""
+
+
+def subscription_case(function: Callable[[SubscribedRoute], None]) -> Callable[[SubscribedRoute], None]:
+    SUBSCRIPTION_CASES.append(function)
+    return function
 
 
 def case(function: Case) -> Case:
@@ -310,6 +328,27 @@ def another_route_is_not_found(route: ClaimRoute) -> None:
         response = route.request(method, path, headers={}, body=b"", signed=False)
 
         assert (response.status, json.loads(response.body)) == (404, {"message": "Not Found"}), response
+
+
+@subscription_case
+def a_claim_tells_the_status_and_the_entitlements_of_the_license(route: SubscribedRoute) -> None:
+    customer = licensed()
+    before, active, ended = (route.register(customer) for _ in range(3))
+
+    assert registration(claim(route, before)).keys().isdisjoint({"LicenseStatus", "Entitlements"})
+
+    route.subscribe(customer, {"users": 10, "support": True})
+    told = registration(claim(route, active))
+    assert told["LicenseStatus"] == "ACTIVE"
+    assert {each["Dimension"]: each["Value"] for each in told["Entitlements"]} == {
+        "users": {"IntegerValue": 10},
+        "support": {"BooleanValue": True},
+    }
+
+    route.cancel(customer)
+    told = registration(claim(route, ended))
+    assert told["LicenseStatus"] == "DEPROVISIONED"
+    assert "Entitlements" not in told
 
 
 @outage_case

@@ -12,7 +12,7 @@ from constructs_lib.claims.claim_errors import (
     ClaimRequestError,
     ClaimUnavailableError,
 )
-from constructs_lib.claims.registration import Registration
+from constructs_lib.claims.registration import Entitlement, Registration
 
 __all__ = [
     "ClaimClient",
@@ -22,5 +22,6 @@ __all__ = [
     "ClaimRejectedError",
     "ClaimRequestError",
     "ClaimUnavailableError",
+    "Entitlement",
     "Registration",
 ]

@@ -1,6 +1,21 @@
 """The registration that a claim returns."""
 
-from typing import NotRequired, TypedDict
+from collections.abc import Mapping
+from typing import Literal, NotRequired, TypedDict
+
+
+class Entitlement(TypedDict):
+    """An entitlement, as GetEntitlements returned it.
+
+    Attributes:
+        Dimension: The dimension of the product.
+        Value: One member, named after its type: ``IntegerValue``, ``DoubleValue``, ``BooleanValue`` or ``StringValue``.
+        ExpirationDate: The earliest time at which it may end, ISO 8601 in UTC; it is no end.
+    """
+
+    Dimension: str
+    Value: NotRequired[Mapping[str, int | float | bool | str]]
+    ExpirationDate: NotRequired[str]
 
 
 class Registration(TypedDict):
@@ -15,6 +30,9 @@ class Registration(TypedDict):
         OfferType: ``free-trial``; absent for other offers.
         RegisteredAt: When the buyer first registered, ISO 8601 in UTC.
         LastRegisteredAt: When the buyer last registered, ISO 8601 in UTC.
+        LicenseStatus: Whether the buyer may use the product. Absent until AWS Marketplace's event has come, and without
+            ``MarketplaceSubscriptions``.
+        Entitlements: Of an active license; absent until they are known.
     """
 
     CustomerAWSAccountId: str
@@ -25,3 +43,5 @@ class Registration(TypedDict):
     OfferType: NotRequired[str]
     RegisteredAt: str
     LastRegisteredAt: str
+    LicenseStatus: NotRequired[Literal["ACTIVE", "DEPROVISIONED"]]
+    Entitlements: NotRequired[list[Entitlement]]

@@ -317,7 +317,7 @@ class MarketplaceLives:
         members = {name: value for name, value in members.items() if value is not None}
         life.entitlements = dict(entitlements)
         life.granted = {
-            next(self._numbers): {**members, "Dimension": dimension, "Value": _value(value)}
+            next(self._numbers): {**members, "Dimension": dimension, "Value": typed_value(value)}
             for dimension, value in entitlements.items()
         }
 
@@ -382,7 +382,8 @@ def _checked(entitlements: Mapping[str, float | str | bool]) -> Mapping[str, flo
     return entitlements
 
 
-def _value(value: object) -> dict[str, object]:
+def typed_value(value: object) -> dict[str, object]:
+    """Return an entitlement's value as GetEntitlements does: one member, named after its type."""
     # A bool is an int too.
     if isinstance(value, bool):
         return {"BooleanValue": value}

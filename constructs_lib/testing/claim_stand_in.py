@@ -9,14 +9,16 @@ import json
 import math
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.message import Message
 from functools import partial
 from http import HTTPStatus
+from typing import Any, Literal
 from urllib.parse import parse_qsl
 
+from constructs_lib.testing._marketplace_lives import typed_value
 from constructs_lib.testing._stand_in import Response, StandIn, signature
 from constructs_lib.testing.marketplace_customer import MarketplaceCustomer
 from constructs_lib.testing.movable_clock import MovableClock
@@ -124,6 +126,7 @@ class ClaimStandIn(StandIn):
         self._region = region
         self._claims: dict[str, _Claim] = {}
         self._registrations: dict[tuple[str, str], dict[str, str]] = {}
+        self._licenses: dict[tuple[str, str], dict[str, Any]] = {}
         self._calls: list[ClaimCall] = []
 
     @property
@@ -161,7 +164,7 @@ class ClaimStandIn(StandIn):
             "CustomerIdentifier": customer.customer_identifier,
             "OfferType": "free-trial" if free_trial else None,
         }
-        key = customer.customer_aws_account_id, f"{customer.product_code}#{customer.license_arn or ''}"
+        key = _key(customer)
         code = secrets.token_urlsafe(32)
         # A whole second, as in the claims table.
         expires_at = math.ceil((now + self._claim_ttl).timestamp())
@@ -173,6 +176,28 @@ class ClaimStandIn(StandIn):
             registration["LastRegisteredAt"] = at
             self._claims[_sha256(code)] = _Claim(key=key, expires_at=expires_at)
         return code
+
+    def set_license(
+        self,
+        customer: MarketplaceCustomer,
+        status: Literal["ACTIVE", "DEPROVISIONED"],
+        *,
+        entitlements: Mapping[str, float | str | bool] | None = None,
+    ) -> None:
+        """Tell claims of a buyer's license from now on, as ``MarketplaceSubscriptions`` does once an event has come.
+
+        Args:
+            customer: The buyer, registered or not.
+            status: The license's status.
+            entitlements: Dimension to value; by default none are known. An ended license has none.
+        """
+        license_: dict[str, Any] = {"LicenseStatus": status}
+        if entitlements is not None and status == "ACTIVE":
+            license_["Entitlements"] = [
+                {"Dimension": dimension, "Value": typed_value(value)} for dimension, value in entitlements.items()
+            ]
+        with self._lock:
+            self._licenses[_key(customer)] = license_
 
     def throttle(self, times: int = 1) -> None:
         """Respond with status 429, as API Gateway does above ``throttle``; nothing is claimed.
@@ -237,14 +262,18 @@ class ClaimStandIn(StandIn):
             outcome="claimed",
         )
 
-    def _take(self, code: str, idempotency_key: str | None) -> dict[str, str]:
+    def _take(self, code: str, idempotency_key: str | None) -> dict[str, Any]:
         with self._lock:
             claim = self._claims.get(_sha256(code)) if _CODE.fullmatch(code) else None
             claimant = _sha256(idempotency_key) if idempotency_key else secrets.token_hex(32)
             if claim is None or claim.expires_at <= self.clock().timestamp() or claim.claimant not in {None, claimant}:
                 raise _rejected()
             claim.claimant = claimant
-            return dict(self._registrations[claim.key])
+            return {**self._registrations[claim.key], **self._licenses.get(claim.key, {})}
+
+
+def _key(customer: MarketplaceCustomer) -> tuple[str, str]:
+    return customer.customer_aws_account_id, f"{customer.product_code}#{customer.license_arn or ''}"
 
 
 def _sha256(text: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -11,15 +12,15 @@ from botocore.awsrequest import AWSRequest
 
 from local.deployment import registration_code
 from local.local_aws import REGION
-from tests.claim_cases import CASES, GATEWAY_CASES, ClaimResponse
+from tests.claim_cases import CASES, GATEWAY_CASES, SUBSCRIPTION_CASES, ClaimResponse
 from tests.e2e.deployments import register_for_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from constructs_lib.testing import MarketplaceCustomer
     from local.deployment import Deployment
-    from tests.claim_cases import Case
+    from tests.claim_cases import Case, SubscribedRoute
 
 
 class DeployedRoute:
@@ -58,10 +59,42 @@ class DeployedRoute:
             ExpressionAttributeValues={":past": {"N": "1"}},
         )
 
+    def subscribe(self, customer: MarketplaceCustomer, entitlements: Mapping[str, Any]) -> None:
+        events = self._deployment.marketplace.subscribe(customer, entitlements=entitlements)
+        self._arrive(customer, events, lambda item: "Entitlements" in item)
+
+    def cancel(self, customer: MarketplaceCustomer) -> None:
+        events = self._deployment.marketplace.cancel(customer)
+        self._arrive(customer, events, lambda item: item.get("LicenseStatus") == "DEPROVISIONED")
+
+    def _arrive(
+        self,
+        customer: MarketplaceCustomer,
+        events: Iterable[Mapping[str, Any]],
+        recorded: Callable[[Mapping[str, Any]], bool],
+    ) -> None:
+        for event in events:
+            self._deployment.deliver(event)
+        deadline = time.monotonic() + 30
+        while not any(
+            recorded(item)
+            for item in self._deployment.registrations()
+            if item["CustomerAWSAccountId"] == customer.customer_aws_account_id
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
     def fail(self) -> None:
         raise NotImplementedError("the other tests need the claims table")
 
 
 @pytest.mark.parametrize("case", [*CASES, *GATEWAY_CASES], ids=lambda case: case.__name__)
 def test_the_deployed_route(case: Case, deployment: Deployment) -> None:
+    case(DeployedRoute(deployment))
+
+
+@pytest.mark.parametrize("case", SUBSCRIPTION_CASES, ids=lambda case: case.__name__)
+def test_the_deployed_route_where_subscriptions_are_recorded(
+    case: Callable[[SubscribedRoute], None], deployment: Deployment
+) -> None:
     case(DeployedRoute(deployment))

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from contextlib import closing
 from datetime import timedelta
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from constructs_lib.testing import ClaimStandIn, MarketplaceCustomer, MarketplaceStandIn
 from local.emulated.api_events import form_event, http_event
-from tests.claim_cases import CASES, GATEWAY_CASES, OUTAGE_CASES, ClaimResponse
+from resolver.composition import compose
+from sdk.deadline import Deadline
+from subscriber.store import DynamoDBStore
+from subscriber.subscriptions import LicenseEvent
+from tests.claim_cases import CASES, GATEWAY_CASES, OUTAGE_CASES, SUBSCRIPTION_CASES, ClaimResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from resolver.handler import Handler
-    from tests.claim_cases import Case
+    from resolver.settings import Settings
+    from tests.claim_cases import Case, SubscribedRoute
     from tests.functional.conftest import Tables
 
 CREDENTIAL = "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/execute-api/aws4_request"
@@ -57,6 +64,38 @@ class ResolverRoute:
             ExpressionAttributeValues={":past": {"N": "1"}},
         )
 
+    def subscribe(self, customer: MarketplaceCustomer, entitlements: Mapping[str, Any]) -> None:
+        marketplace = self._marketplace
+        (*_, event) = marketplace.subscribe(customer, entitlements=entitlements)
+        license_event = self._license_event(customer, "ACTIVE", event["time"])
+        store = self._subscribers_store
+        assert store.write_license(license_event)
+        values = {bool: "BooleanValue", int: "IntegerValue"}
+        assert store.write_entitlements(
+            license_event,
+            [
+                {"Dimension": dimension, "Value": {values[type(value)]: value}}
+                for dimension, value in entitlements.items()
+            ],
+        )
+
+    def cancel(self, customer: MarketplaceCustomer) -> None:
+        (*_, event) = self._marketplace.cancel(customer)
+        assert self._subscribers_store.write_license(self._license_event(customer, "DEPROVISIONED", event["time"]))
+
+    @property
+    def _subscribers_store(self) -> DynamoDBStore:
+        return DynamoDBStore(self._tables.client, table=self._tables.registrations, deadline=Deadline())
+
+    def _license_event(self, customer: MarketplaceCustomer, status: Any, at: str) -> LicenseEvent:
+        return LicenseEvent(
+            at=at,
+            account=customer.customer_aws_account_id,
+            product_code=customer.product_code,
+            license_arn=str(customer.license_arn),
+            status=status,
+        )
+
     def fail(self) -> None:
         self._tables.client.delete_table(TableName=self._tables.claims)
 
@@ -84,6 +123,12 @@ class StandInRoute:
     def expire(self, code: str) -> None:  # noqa: ARG002 - time passes for all of them
         self._claims.clock.advance(timedelta(minutes=10))
 
+    def subscribe(self, customer: MarketplaceCustomer, entitlements: Mapping[str, Any]) -> None:
+        self._claims.set_license(customer, "ACTIVE", entitlements=entitlements)
+
+    def cancel(self, customer: MarketplaceCustomer) -> None:
+        self._claims.set_license(customer, "DEPROVISIONED")
+
     def fail(self) -> None:
         self._claims.fail()
 
@@ -106,4 +151,25 @@ def test_the_resolver(case: Case, resolver_route: ResolverRoute) -> None:
 
 @pytest.mark.parametrize("case", [*CASES, *GATEWAY_CASES, *OUTAGE_CASES], ids=lambda case: case.__name__)
 def test_the_stand_in(case: Case, stand_in_route: StandInRoute) -> None:
+    case(stand_in_route)
+
+
+@pytest.mark.parametrize("case", SUBSCRIPTION_CASES, ids=lambda case: case.__name__)
+def test_the_resolver_where_subscriptions_are_recorded(
+    case: Callable[[SubscribedRoute], None],
+    resolver: Handler,
+    marketplace: MarketplaceStandIn,
+    tables: Tables,
+    settings: Settings,
+    models: Path,
+) -> None:
+    del resolver  # for what it sets in the environment
+    subscribed = compose(dataclasses.replace(settings, subscriptions=True), models=models)
+    case(ResolverRoute(subscribed, marketplace, tables))
+
+
+@pytest.mark.parametrize("case", SUBSCRIPTION_CASES, ids=lambda case: case.__name__)
+def test_the_stand_in_where_subscriptions_are_recorded(
+    case: Callable[[SubscribedRoute], None], stand_in_route: StandInRoute
+) -> None:
     case(stand_in_route)
