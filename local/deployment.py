@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import botocore.session
@@ -125,25 +125,45 @@ class Deployment:
         """The seller's target of everything that the subscriptions tell, from its first use on."""
         return SellerTarget(self.aws, self.table_name)
 
-    def log_lines(self) -> list[dict[str, Any]]:
-        """Read the resolver's log: the one line of each POST."""
+    def log_lines(self, function: Literal["resolver", "subscriber", "publisher"] = "resolver") -> list[dict[str, Any]]:
+        """Read the log of a function: the one line of each POST, each attempt at an event or each publication."""
         pages = self.aws.client("logs").get_paginator("filter_log_events")
-        events = pages.paginate(logGroupName=self._log_group, filterPattern="outcome").search("events")
+        events = pages.paginate(logGroupName=self._log_groups[function], filterPattern="outcome").search("events")
         # A traceback may contain the word too.
         return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
 
     @cached_property
-    def _log_group(self) -> str:
+    def _log_groups(self) -> dict[str, str]:
+        lambda_ = self.aws.client("lambda")
+        functions = {"resolver": self._integration_uri}
+        if self.event_queue_url:
+            stream = self.aws.client("dynamodb").describe_table(TableName=self.table_name)["Table"]["LatestStreamArn"]
+            for name, source in {"subscriber": self._event_queue_arn, "publisher": stream}.items():
+                (mapping,) = lambda_.list_event_source_mappings(EventSourceArn=source)["EventSourceMappings"]
+                functions[name] = mapping["FunctionArn"]
+        return {
+            name: lambda_.get_function(FunctionName=arn)["Configuration"]["LoggingConfig"]["LogGroup"]
+            for name, arn in functions.items()
+        }
+
+    @property
+    def _integration_uri(self) -> str:
         integrations = self.aws.client("apigatewayv2").get_integrations(ApiId=self.api_id)["Items"]
-        function = self.aws.client("lambda").get_function(FunctionName=integrations[0]["IntegrationUri"])
-        name: str = function["Configuration"]["LoggingConfig"]["LogGroup"]
-        return name
+        uri: str = integrations[0]["IntegrationUri"]
+        return uri
+
+    @property
+    def _event_queue_arn(self) -> str:
+        attributes = self.aws.client("sqs").get_queue_attributes(
+            QueueUrl=self.event_queue_url, AttributeNames=["QueueArn"]
+        )
+        arn: str = attributes["Attributes"]["QueueArn"]
+        return arn
 
     @cached_property
     def _event_pattern(self) -> str:
-        sqs, events = self.aws.client("sqs"), self.aws.client("events")
-        attributes = sqs.get_queue_attributes(QueueUrl=self.event_queue_url, AttributeNames=["QueueArn"])
-        (rule,) = events.list_rule_names_by_target(TargetArn=attributes["Attributes"]["QueueArn"])["RuleNames"]
+        events = self.aws.client("events")
+        (rule,) = events.list_rule_names_by_target(TargetArn=self._event_queue_arn)["RuleNames"]
         pattern: str = events.describe_rule(Name=rule)["EventPattern"]
         return pattern
 

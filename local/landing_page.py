@@ -30,6 +30,8 @@ _LOG_IN = "/login"
 _COOKIE = "sign-up-session"
 _LONGEST_BODY = 16 * 1024
 
+_Key = tuple[str, str, str | None]
+
 _FACTS = {
     "CustomerAWSAccountId": "AWS account",
     "CustomerIdentifier": "Customer identifier",
@@ -125,6 +127,14 @@ class LandingPage:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Apply an event of the subscriptions, as it came to the seller's target, unless a later one was applied."""
+        detail = event["detail"]
+        key = _key(detail["registration"])
+        revision, _ = self._server.told.get(key, (0, None))
+        if detail["revision"] >= revision:
+            self._server.told[key] = detail["revision"], detail["registration"]
+
 
 class _Server(ThreadingTCPServer):
     """Not an HTTPServer, which looks up its own name in DNS before it listens."""
@@ -139,6 +149,7 @@ class _Server(ThreadingTCPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.registrations: dict[str, Registration] = {}
+        self.told: dict[_Key, tuple[int, Registration]] = {}
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = super().get_request()
@@ -178,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._page(
                 HTTPStatus.OK,
                 "Thank you",
-                "<p>The product would now create your account and log you in.</p>",
+                "<p>The product would now create your account. You can use it while your subscription is active.</p>",
             )
         else:
             self._page(HTTPStatus.FORBIDDEN, "Your sign-up session has ended", _START_AGAIN)
@@ -215,7 +226,9 @@ class _Handler(BaseHTTPRequestHandler):
         for pair in self.headers.get("Cookie", "").split(";"):
             name, _, session = pair.strip().partition("=")
             if name == _COOKIE and session in self._landing_page.registrations:
-                return self._landing_page.registrations[session]
+                claimed = self._landing_page.registrations[session]
+                _, told = self._landing_page.told.get(_key(claimed), (0, claimed))
+                return told
         return None
 
     def _not_found(self) -> None:
@@ -245,12 +258,33 @@ def _sign_up_form(registration: Registration) -> str:
     )
     return f"""<p>Thank you for subscribing on AWS Marketplace. These are the details that it sent us:</p>
 <dl>{facts}</dl>
+<p id="access">{_access(registration)}</p>
 <form method="post" action="{_SIGN_UP}">
 <label for="email">E-mail address</label>
-<input id="email" name="email" type="email" autocomplete="email" required aria-describedby="ready">
+<input id="email" name="email" type="email" autocomplete="email" required aria-describedby="access">
 <button type="submit">Create account</button>
-</form>
-<p id="ready">Your access is ready when AWS Marketplace has confirmed your subscription; you then get an email.</p>"""
+</form>"""
+
+
+def _access(registration: Registration) -> str:
+    status = registration.get("LicenseStatus")
+    if status == "DEPROVISIONED":
+        return "Your subscription has ended. You can subscribe again on AWS Marketplace."
+    if status != "ACTIVE":
+        return (
+            "Your subscription is being activated. We send an email when it is active. "
+            f'<a href="{_SIGN_UP}">Check again</a>'
+        )
+    values = [
+        escape(f"{value} {entitlement['Dimension']}")
+        for entitlement in registration.get("Entitlements", [])
+        for value in entitlement.get("Value", {}).values()
+    ]
+    return f"Your subscription is active{': ' if values else ''}{', '.join(values)}."
+
+
+def _key(registration: Registration) -> _Key:
+    return registration["CustomerAWSAccountId"], registration["ProductCode"], registration.get("LicenseArn")
 
 
 def _document(heading: str, content: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 import time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from local.deployment import Deployment
 
 _POLL_SECONDS = 0.5
+USERS = {"users": 10}
 
 
 class Ports(NamedTuple):
@@ -47,28 +49,35 @@ def offers(returning: MarketplaceCustomer) -> list[MarketplaceOffer]:
         MarketplaceOffer(
             label="A buyer with a license",
             customer=licensed,
-            description="Expect 303 and registered, and your landing page. Pressed again: registered_again.",
+            entitlements=USERS,
+            description="Expect 303 and registered, and your landing page. The subscription is being activated until "
+            "you send License Updated; then change and cancel it. Pressed again: registered_again.",
         ),
         MarketplaceOffer(
             label="The same account with a second license",
             customer=second_license,
+            entitlements=USERS,
             description="Expect 303 and registered: a registration of its own.",
         ),
         MarketplaceOffer(
             label="A buyer without a license",
             customer=MarketplaceCustomer.legacy(PRODUCT_CODE),
+            entitlements=USERS,
             description="Expect 303 and registered: products that predate licenses have a customer identifier instead.",
         ),
         MarketplaceOffer(
             label="A buyer on a free trial",
             customer=MarketplaceCustomer.licensed(PRODUCT_CODE),
             free_trial=True,
+            entitlements=USERS,
             description="Expect 303 and registered, with the offer type free-trial.",
         ),
         MarketplaceOffer(
             label="A returning buyer",
             customer=returning,
-            description="Expect 303 and registered_again: this buyer registered right after the deployment.",
+            entitlements=USERS,
+            description="Expect 303 and registered_again: this buyer registered right after the deployment, and the "
+            "subscription is active.",
         ),
         MarketplaceOffer(
             label="A buyer of another seller's product",
@@ -142,23 +151,27 @@ The registrations table is {deployment.table_name}. To read it with the AWS CLI,
 
   {command}
 
-Ctrl-C stops everything. Until then, here is a line for each request in the resolver's log; the first is that of the
-returning buyer, who has just registered:
+Each case with a buyer also has the buttons of a subscription's life. They put AWS Marketplace's events into the queue
+itself, because an event bus accepts those from AWS only.
+
+Ctrl-C stops everything. Until then, here is a line for each request, each event of AWS Marketplace and each event for
+you, from the functions' logs; the first are those of the returning buyer, who has just registered:
 """
 
 
 def lines(log: Sequence[Mapping[str, Any]], printed: set[str]) -> Iterator[str]:
-    """Yield the lines that are new in the resolver's log, as they are printed.
+    """Yield the lines that are new in a function's log, as they are printed.
 
     Args:
-        log: the resolver's log so far.
-        printed: references of the lines that were yielded before; extended.
+        log: the function's log so far.
+        printed: what the lines that were yielded before are known by; extended.
     """
     for line in log:
-        reference = line["api_request_id"]
-        if reference in printed:
+        reference = line.get("api_request_id")
+        known_by = reference or json.dumps(line)
+        if known_by in printed:
             continue
-        printed.add(reference)
+        printed.add(known_by)
         at = datetime.fromisoformat(line["timestamp"]).astimezone()
         reason = f" ({line['reason']})" if "reason" in line else ""
         facts = {"account": line.get("CustomerAWSAccountId"), "offer type": line.get("OfferType")}
@@ -166,10 +179,10 @@ def lines(log: Sequence[Mapping[str, Any]], printed: set[str]) -> Iterator[str]:
             facts["product"] = line.get("ProductCode")
         parts = [
             f"{at:%H:%M:%S}",
-            f"{line['message']:14}",
-            f"{line['status']} {line['outcome']}{reason}",
+            f"{line.get('detail_type', line['message']):14}",
+            " ".join(str(line[name]) for name in ("status", "outcome") if name in line) + reason,
             *(f"{name} {value}" for name, value in facts.items() if value),
-            f"reference {reference}",
+            *([f"reference {reference}"] if reference else []),
         ]
         yield "  ".join(parts)
 
@@ -209,13 +222,22 @@ def _run(ports: Ports) -> NoReturn:
         response = deployment.set_up_account(deployment.marketplace.form(returning))
         if response.status_code != HTTPStatus.SEE_OTHER:
             raise LocalAwsError(f"the returning buyer was not registered: status {response.status_code}")
-        deployment.marketplace.publish(fulfillment_url=deployment.fulfillment_url, offers=offers(returning))
+        # From now on it is told of every change.
+        target = deployment.target
+        marketplace = deployment.marketplace
+        marketplace.deliver(marketplace.subscribe(returning, entitlements=USERS), deployment.deliver)
+        marketplace.publish(
+            fulfillment_url=deployment.fulfillment_url, offers=offers(returning), deliver=deployment.deliver
+        )
         print(f"Deployed in {time.monotonic() - start:.0f} s")
         print(instructions(deployment, landing_page.url), flush=True)
         printed: set[str] = set()
         while True:
-            for line in lines(deployment.log_lines(), printed):
-                print(line, flush=True)
+            for function in ("resolver", "subscriber", "publisher"):
+                for line in lines(deployment.log_lines(function), printed):
+                    print(line, flush=True)
+            for event in target.receive():
+                landing_page.tell(event)
             time.sleep(_POLL_SECONDS)
 
 

@@ -290,6 +290,18 @@ class MarketplaceLives:
             to(copy.deepcopy(event))
         return delivered
 
+    def _is_active(self, customer: MarketplaceCustomer) -> bool | None:
+        """Tell whether a buyer is subscribed; None if they have never been."""
+        with self._lives_lock:
+            life = self._lives.get(customer)
+            return life.active if life else None
+
+    def _quantities(self, customer: MarketplaceCustomer) -> Mapping[str, Any] | None:
+        """Return a buyer's latest entitlements; None if they have never subscribed."""
+        with self._lives_lock:
+            life = self._lives.get(customer)
+            return life.entitlements if life else None
+
     def _entitlements(self) -> Mapping[int, Mapping[str, Any]]:
         with self._lives_lock:
             lives = {id(life): life for life in self._lives.values()}.values()

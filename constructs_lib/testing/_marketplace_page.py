@@ -28,8 +28,31 @@ button { width: 100%; min-height: 2.75rem; padding: .5rem 1rem; border: 0; borde
   font-weight: 600; background: var(--accent); color: var(--on-accent); cursor: pointer; }
 button:hover { filter: brightness(1.1); }
 button:focus-visible { outline: 3px solid var(--text); outline-offset: 2px; }
+.life { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; font-size: .9rem; }
+.life p { width: 100%; color: var(--quiet); }
+.life button { width: auto; background: none; border: 1px solid var(--accent); color: var(--accent); }
+.life input { width: 6rem; min-height: 2.75rem; padding: .5rem; border: 1px solid var(--quiet); border-radius: .5rem;
+  font: inherit; background: none; color: inherit; }
+input:focus-visible { outline: 3px solid var(--text); outline-offset: 2px; }
 footer { color: var(--quiet); font-size: .9rem; overflow-wrap: anywhere; }
 """
+
+
+STEP_PATH = "/step"
+"""To which the buttons of a subscription's life post."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Life:
+    """A buyer's subscription, for the buttons of its next steps.
+
+    Attributes:
+        active: Whether the buyer is subscribed; None if they have never been.
+        quantities: Dimension to quantity, now or in the offer.
+    """
+
+    active: bool | None
+    quantities: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +64,14 @@ class Card:
         description: What to expect after the button is pressed.
         facts: What ResolveCustomer will return for the buyer.
         fields: The form's fields.
+        life: The buyer's subscription, or None to show no buttons for it.
     """
 
     label: str
     description: str | None
     facts: Mapping[str, str]
     fields: Mapping[str, str]
+    life: Life | None
 
 
 def marketplace_page(fulfillment_url: str | None, cards: Sequence[Card]) -> str:
@@ -112,5 +137,33 @@ def _item(fulfillment_url: str, number: int, card: Card) -> str:
 <form method="post" action="{escape(fulfillment_url)}">
 {fields}
 <button type="submit" aria-describedby="offer-{number}">Set up your account</button>
-</form>
+</form>{_life(number, card.life) if card.life else ""}
 </li>"""
+
+
+def _life(number: int, life: Life) -> str:
+    steps = _STEPS[life.active]
+    inputs = "".join(
+        f'<label>{escape(name)} <input type="number" name="quantity-{escape(name)}" value="{quantity}" min="0" '
+        "required></label>\n"
+        for name, quantity in life.quantities.items()
+    )
+    buttons = "\n".join(
+        f'<button name="step" value="{step}" aria-describedby="offer-{number}">{label}</button>'
+        for step, label in steps.items()
+        if step != "change" or life.quantities
+    )
+    return f"""
+<form method="post" action="{STEP_PATH}" class="life">
+<input type="hidden" name="offer" value="{number}">
+<p>{_STATES[life.active]}</p>
+{inputs}{buttons}
+</form>"""
+
+
+_STATES = {None: "No License Updated yet", True: "License active", False: "License deprovisioned"}
+_STEPS: Mapping[bool | None, Mapping[str, str]] = {
+    None: {"subscribe": "Send License Updated"},
+    True: {"change": "Change", "cancel": "Cancel"},
+    False: {"resubscribe": "Subscribe again"},
+}

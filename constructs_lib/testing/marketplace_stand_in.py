@@ -12,7 +12,8 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import parse_qsl
 
 from constructs_lib._marketplace_regions import MARKETPLACE_REGIONS
 from constructs_lib.testing._aws_service import (
@@ -25,12 +26,12 @@ from constructs_lib.testing._aws_service import (
 )
 from constructs_lib.testing._get_entitlements import GetEntitlements
 from constructs_lib.testing._marketplace_lives import MarketplaceLives
-from constructs_lib.testing._marketplace_page import Card, marketplace_page
+from constructs_lib.testing._marketplace_page import STEP_PATH, Card, Life, marketplace_page
 from constructs_lib.testing._stand_in import Response, StandIn, signature
 from constructs_lib.testing.movable_clock import MovableClock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from email.message import Message
 
     from constructs_lib.testing.entitlement_service import EntitlementService
@@ -50,6 +51,7 @@ class MarketplaceOffer:
         free_trial: Whether the buyer accepted a free trial.
         error: The error code that redeeming the button's registration token gets, as in ``MarketplaceStandIn.mint``.
         description: What to expect after the button is pressed, for the reader of the page.
+        entitlements: Dimension to quantity, with which the buyer subscribes on the page.
     """
 
     label: str
@@ -57,6 +59,7 @@ class MarketplaceOffer:
     free_trial: bool = False
     error: str | None = None
     description: str | None = None
+    entitlements: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +139,7 @@ class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
         self._calls: list[ResolveCustomerCall] = []
         self._fulfillment_url: str | None = None
         self._offers: tuple[MarketplaceOffer, ...] = ()
+        self._deliver: Callable[[dict[str, Any]], object] | None = None
 
     @property
     def endpoint_url(self) -> str:
@@ -196,12 +200,20 @@ class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
             fields["x-amzn-marketplace-offer-type"] = "free-trial"
         return fields
 
-    def publish(self, *, fulfillment_url: str, offers: Sequence[MarketplaceOffer]) -> None:
+    def publish(
+        self,
+        *,
+        fulfillment_url: str,
+        offers: Sequence[MarketplaceOffer],
+        deliver: Callable[[dict[str, Any]], object] | None = None,
+    ) -> None:
         """Replace the offers on the page.
 
         Args:
             fulfillment_url: URL that their buttons post to.
             offers: The new offers.
+            deliver: Called with each event of the buttons for subscribing, changing, canceling and subscribing again,
+                such as one that sends it to the queue; by default the page has no such buttons.
 
         Raises:
             ValueError: A browser cannot post to the fulfillment URL.
@@ -209,7 +221,7 @@ class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
         if not fulfillment_url.startswith(("https://", "http://")):
             raise ValueError(f"fulfillment_url must start with https:// or http://, got {fulfillment_url!r}")
         with self._lock:
-            self._fulfillment_url, self._offers = fulfillment_url, tuple(offers)
+            self._fulfillment_url, self._offers, self._deliver = fulfillment_url, tuple(offers), deliver
 
     def reset(self) -> None:
         """Remove the injected faults and the recorded calls, of both operations; tokens, buyers and the page stay."""
@@ -228,13 +240,14 @@ class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
         if path != "/":
             return _NOT_FOUND
         with self._lock:
-            fulfillment_url, offers = self._fulfillment_url, self._offers
+            fulfillment_url, offers, deliver = self._fulfillment_url, self._offers, self._deliver
         cards = [
             Card(
                 label=offer.label,
                 description=offer.description,
                 facts=_facts(replace(offer, customer=self.current(offer.customer))),
                 fields=self.form(offer.customer, free_trial=offer.free_trial, error=offer.error),
+                life=self._life(offer) if deliver and offer.error is None else None,
             )
             for offer in offers
         ]
@@ -248,7 +261,49 @@ class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
             },
         )
 
+    def _life(self, offer: MarketplaceOffer) -> Life:
+        quantities = self._quantities(offer.customer)
+        return Life(
+            active=self._is_active(offer.customer),
+            quantities={
+                name: quantity if quantities is None else quantities.get(name, quantity)
+                for name, quantity in (offer.entitlements or {}).items()
+            },
+        )
+
+    def _take_step(self, body: bytes) -> Response:
+        fields = dict(parse_qsl(body.decode(errors="replace")))
+        with self._lock:
+            offers, deliver = self._offers, self._deliver
+        try:
+            offer = dict(enumerate(offers, 1))[int(fields["offer"])]
+            events = self._step_of(offer, fields)
+        except (KeyError, ValueError) as error:
+            # Also a button that another window has pressed since the page was loaded.
+            return _plain(HTTPStatus.CONFLICT, f"{error}: reload the page")
+        try:
+            self.deliver(events, deliver or (lambda _: None))
+        except Exception as error:  # noqa: BLE001 - the caller's function may raise anything
+            return _plain(HTTPStatus.BAD_GATEWAY, f"the events were not delivered: {error!r}")
+        return AwsResponse(status=HTTPStatus.SEE_OTHER, headers={"Location": f"/#offer-{fields['offer']}"})
+
+    def _step_of(self, offer: MarketplaceOffer, fields: Mapping[str, str]) -> list[dict[str, Any]]:
+        customer, step = offer.customer, fields["step"]
+        if step == "cancel":
+            return self.cancel(customer)
+        entitlements = {name: int(fields[f"quantity-{name}"]) for name in offer.entitlements or {}}
+        match step:
+            case "subscribe":
+                return self.subscribe(customer, entitlements=entitlements)
+            case "change":
+                return self.change(customer, entitlements=entitlements)
+            case "resubscribe":
+                return self.resubscribe(customer, entitlements=entitlements)
+        raise ValueError(f"unknown step {step!r}")
+
     def _post(self, path: str, headers: Message, body: bytes) -> Response:
+        if path == STEP_PATH:
+            return self._take_step(body)
         if path != "/":
             return _NOT_FOUND
         target = headers.get("X-Amz-Target") if headers.get_content_type() == JSON else None
@@ -286,7 +341,11 @@ class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
         return AwsResponse(body=json.dumps(_members(self.current(customer))).encode())
 
 
-_NOT_FOUND = AwsResponse(status=HTTPStatus.NOT_FOUND, body=b"not found\n", content_type="text/plain; charset=utf-8")
+def _plain(status: HTTPStatus, text: str) -> Response:
+    return AwsResponse(status=status, body=f"{text}\n".encode(), content_type="text/plain; charset=utf-8")
+
+
+_NOT_FOUND = _plain(HTTPStatus.NOT_FOUND, "not found")
 
 
 def _registration_token(body: bytes) -> str | Response:

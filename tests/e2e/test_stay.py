@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 import requests
@@ -82,12 +82,14 @@ class Local:
         page = requests.get(self.address("AWS Marketplace"), timeout=10).text
         buttons = {}
         for item in re.findall(r"<li>(.*?)</li>", page, re.DOTALL):
-            label, description = (unescape(text) for text in re.findall(r"<(?:h2|p)\b[^>]*>(.*?)</", item))
+            # The forms after the first one are those of the subscription's life.
+            card, _, _ = item.partition("</form>")
+            label, description = (unescape(text) for text in re.findall(r"<(?:h2|p)\b[^>]*>(.*?)</", card))
             expected = re.match(r"Expect (\d{3})( with Retry-After)? and (\w+)", description)
             assert expected, description
-            fields = dict(re.findall(r'name="([^"]*)" value="([^"]*)"', item))
+            fields = dict(re.findall(r'name="([^"]*)" value="([^"]*)"', card))
             buttons[label] = Button(
-                action=unescape(re.findall(r'action="([^"]*)"', item)[0]),
+                action=unescape(re.findall(r'action="([^"]*)"', card)[0]),
                 fields={name: unescape(value) for name, value in fields.items()},
                 status=int(expected[1]),
                 outcome=expected[3],
@@ -172,6 +174,50 @@ def test_a_buyer_who_presses_again_is_registered_again(local: Local) -> None:
 
     account = re.findall(r"<dt>AWS account</dt><dd>(\d+)</dd>", page.text)[0]
     local.line(rf"POST /register  303 registered_again  account {account}  ")
+
+
+def take_step(local: Local, label: str, step: str, **quantities: int) -> None:
+    """Press a button of a subscription's life in a new window, with its quantities unless others are given."""
+    page_url = local.address("AWS Marketplace")
+    page = requests.get(page_url, timeout=10).text
+    (item,) = (item for item in re.findall(r"<li>(.*?)</li>", page, re.DOTALL) if f">{label}</h2>" in item)
+    _, _, form = item.partition("</form>")
+    assert f'name="step" value="{step}"' in form
+    fields = dict(re.findall(r'name="([^"]*)" value="([^"]*)"', form.partition("<button")[0]))
+    fields |= {f"quantity-{name}": str(quantity) for name, quantity in quantities.items()}
+    (action,) = re.findall(r'action="([^"]*)"', form)
+    response = requests.post(urljoin(page_url, action), data={**fields, "step": step}, timeout=60)
+    assert response.status_code == 200, response.text
+
+
+def test_a_subscription_is_activated_changed_and_canceled_with_the_buttons_of_the_page(local: Local) -> None:
+    label = "A buyer on a free trial"
+    button = local.buttons()[label]
+    with requests.Session() as browser:
+        browser.trust_env = False
+        browser.verify = local.line(r"--ca-bundle (\S+)")[1]
+        page = browser.post(button.action, data=button.fields, headers={"Accept": "text/html"}, timeout=60)
+        account = re.findall(r"<dt>AWS account</dt><dd>(\d+)</dd>", page.text)[0]
+
+        def eventually_says(text: str) -> None:
+            deadline = time.monotonic() + 30
+            while text not in browser.get(page.url, timeout=10).text:
+                assert time.monotonic() < deadline, text
+                time.sleep(0.2)
+
+        assert "Your subscription is being activated." in page.text
+        updated, ended = "License Updated - Manufacturer  license_updated", "License Deprovisioned - Manufacturer"
+        steps: list[tuple[str, dict[str, int], str, str, str]] = [
+            ("subscribe", {}, "is active: 10 users", updated, "Ready"),
+            ("change", {"users": 25}, "is active: 25 users", updated, "Changed"),
+            ("cancel", {}, "has ended", f"{ended}  license_deprovisioned", "Ended"),
+            ("resubscribe", {}, "is active: 25 users", updated, "Ready"),
+        ]
+        for step, quantities, text, marketplaces, sellers in steps:
+            take_step(local, label, step, **quantities)
+            eventually_says(f"Your subscription {text}")
+            local.line(rf"{marketplaces}  account {account}$")
+            local.line(rf"Subscription {sellers}  published  account {account}")
 
 
 def test_a_claim_with_a_used_code_prints_its_line(local: Local) -> None:

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from html import escape
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import requests
@@ -43,7 +43,7 @@ LICENSED = {
 class Backend:
     def __init__(self) -> None:
         self.claimed: list[str] = []
-        self.registration: dict[str, str] = LICENSED
+        self.registration: dict[str, Any] = LICENSED
         self.error: ClaimError | None = None
 
     def __call__(self, code: str) -> Registration:
@@ -67,10 +67,15 @@ def backend() -> Backend:
 
 
 @pytest.fixture
-def url(backend: Backend, certificate: tuple[Path, Path]) -> Iterator[str]:
+def landing_page(backend: Backend, certificate: tuple[Path, Path]) -> Iterator[LandingPage]:
     with LandingPage() as page:
         page.start(claim=backend, certificate=certificate[0], key=certificate[1])
-        yield page.url
+        yield page
+
+
+@pytest.fixture
+def url(landing_page: LandingPage) -> str:
+    return landing_page.url
 
 
 @pytest.fixture
@@ -138,6 +143,54 @@ def test_a_customer_identifier_and_a_free_trial_are_shown(
         "Product code": "a290sds6en72spp3ph4q890es",
         "Offer type": "free-trial",
     }
+
+
+def access(response: requests.Response) -> str:
+    (text,) = re.findall(r'<p id="access">(.*?)</p>', response.text, re.DOTALL)
+    assert isinstance(text, str)
+    return re.sub(r"<.*?>", "", text)
+
+
+BEING_ACTIVATED = "Your subscription is being activated. We send an email when it is active. Check again"
+ACTIVE = {"LicenseStatus": "ACTIVE", "Entitlements": [{"Dimension": "users", "Value": {"IntegerValue": 10}}]}
+ENDED = {"LicenseStatus": "DEPROVISIONED"}
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        ({}, BEING_ACTIVATED),
+        ({"LicenseStatus": "ACTIVE"}, "Your subscription is active."),
+        (ACTIVE, "Your subscription is active: 10 users."),
+        (ENDED, "Your subscription has ended. You can subscribe again on AWS Marketplace."),
+    ],
+)
+def test_the_page_says_what_the_claim_tells_of_the_license(
+    browser: requests.Session, url: str, backend: Backend, told: dict[str, Any], text: str
+) -> None:
+    backend.registration = {**LICENSED, **told}
+
+    assert access(arrive(browser, url)) == text
+
+
+def test_the_page_says_being_activated_until_the_seller_is_told_that_the_license_is_active(
+    browser: requests.Session, url: str, landing_page: LandingPage
+) -> None:
+    def tell(revision: int, license_: dict[str, Any], **other: str) -> None:
+        registration = {**LICENSED, **license_, **other}
+        landing_page.tell({"detail": {"revision": revision, "registration": registration}})
+
+    assert access(arrive(browser, url)) == BEING_ACTIVATED
+    tell(5, ACTIVE, LicenseArn="arn:aws:license-manager::444455556666:license:l-2")
+    tell(5, ACTIVE, CustomerAWSAccountId="999988887777")
+    assert access(browser.get(url, timeout=10)) == BEING_ACTIVATED
+
+    tell(5, ACTIVE)
+    assert access(browser.get(url, timeout=10)) == "Your subscription is active: 10 users."
+    tell(9, ENDED)
+    # In any order.
+    tell(5, ACTIVE)
+    assert access(browser.get(url, timeout=10)).startswith("Your subscription has ended.")
 
 
 def test_the_cookie_holds_only_an_unguessable_session_id(browser: requests.Session, url: str) -> None:

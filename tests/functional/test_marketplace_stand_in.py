@@ -1,4 +1,5 @@
 import json
+import re
 import socket
 import threading
 import time
@@ -670,6 +671,92 @@ def test_given_an_offer_with_an_error_then_its_button_gets_it_however_often_the_
         assert "ExpiredTokenException" in page.text
         # ResolveCustomer returns no buyer.
         assert LICENSED.customer_aws_account_id not in page.text
+
+
+def press(stand_in: MarketplaceStandIn, step: str, offer: int = 1, **quantities: int) -> requests.Response:
+    fields = {"offer": str(offer), "step": step, **{f"quantity-{name}": str(n) for name, n in quantities.items()}}
+    return requests.post(f"{stand_in.endpoint_url}/step", data=fields, allow_redirects=False, timeout=10)
+
+
+def steps(stand_in: MarketplaceStandIn) -> list[list[str]]:
+    forms = requests.get(stand_in.page_url, timeout=10).text.split('<form method="post" action="/step"')[1:]
+    return [re.findall(r'name="step" value="(\w+)"', form.partition("</form>")[0]) for form in forms]
+
+
+def test_given_a_delivery_then_the_buttons_of_each_offer_deliver_the_events_of_its_next_steps(
+    stand_in: MarketplaceStandIn, client: "MarketplaceMeteringClient"
+) -> None:
+    delivered: list[dict[str, Any]] = []
+    offers = [
+        MarketplaceOffer(label="One", customer=LICENSED, entitlements={"users": 10}),
+        MarketplaceOffer(label="Paid by usage", customer=LEGACY),
+        MarketplaceOffer(label="Late", customer=LICENSED, error="ExpiredTokenException"),
+    ]
+    stand_in.publish(fulfillment_url=FULFILLMENT_URL, offers=offers, deliver=delivered.append)
+    assert steps(stand_in) == [["subscribe"], ["subscribe"]]
+
+    response = press(stand_in, "subscribe", users=10)
+    press(stand_in, "subscribe", offer=2)
+    assert (response.status_code, response.headers["Location"]) == (303, "/#offer-1")
+    assert steps(stand_in) == [["change", "cancel"], ["cancel"]]
+    press(stand_in, "change", users=25)
+    assert 'name="quantity-users" value="25"' in requests.get(stand_in.page_url, timeout=10).text
+    press(stand_in, "cancel")
+    assert steps(stand_in) == [["resubscribe"], ["cancel"]]
+    press(stand_in, "resubscribe", users=30)
+
+    accounts = [event["detail"]["acceptor"]["accountId"] for event in delivered]
+    assert accounts == [
+        {1: LICENSED, 2: LEGACY}[offer].customer_aws_account_id for offer in (1, 1, 2, 2, 1, 1, 1, 1, 1, 1)
+    ]
+    assert [event["detail-type"].partition(" - ")[0] for event in delivered if event["detail-type"][0] == "L"] == [
+        "License Updated",
+        "License Updated",
+        "License Updated",
+        "License Deprovisioned",
+        "License Updated",
+    ]
+    agreement = resolve(client, stand_in.mint(LICENSED))["Metadata"]["AgreementId"]
+    assert agreement == delivered[-1]["detail"]["agreement"]["id"]
+
+
+def test_given_no_delivery_then_the_page_has_no_buttons_for_it(stand_in: MarketplaceStandIn) -> None:
+    stand_in.publish(fulfillment_url=FULFILLMENT_URL, offers=[MarketplaceOffer(label="One", customer=LICENSED)])
+
+    assert steps(stand_in) == []
+
+
+def test_given_a_step_that_another_window_took_or_that_is_none_then_nothing_is_delivered(
+    stand_in: MarketplaceStandIn,
+) -> None:
+    delivered: list[dict[str, Any]] = []
+    offer = MarketplaceOffer(label="One", customer=LICENSED, entitlements={"users": 10})
+    stand_in.publish(fulfillment_url=FULFILLMENT_URL, offers=[offer], deliver=delivered.append)
+
+    for response in (
+        press(stand_in, "cancel", users=1),
+        press(stand_in, "renew", users=1),
+        press(stand_in, "subscribe"),
+        press(stand_in, "subscribe", offer=2, users=1),
+        press(stand_in, "subscribe", offer=0, users=1),
+        requests.post(f"{stand_in.endpoint_url}/step", data=b"\xff", timeout=10),
+    ):
+        assert response.status_code == 409
+        assert "reload the page" in response.text
+    assert delivered == []
+
+
+def test_given_a_delivery_that_fails_then_the_page_says_so(stand_in: MarketplaceStandIn) -> None:
+    def fail(event: dict[str, Any]) -> None:
+        raise RuntimeError(f"no queue for {event['detail-type']}")
+
+    offer = MarketplaceOffer(label="One", customer=LICENSED)
+    stand_in.publish(fulfillment_url=FULFILLMENT_URL, offers=[offer], deliver=fail)
+
+    response = press(stand_in, "subscribe")
+
+    assert response.status_code == 502
+    assert "no queue for Purchase Agreement Created - Proposer" in response.text
 
 
 def test_given_a_page_when_loaded_again_then_its_tokens_are_fresh(stand_in: MarketplaceStandIn) -> None:
