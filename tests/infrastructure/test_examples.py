@@ -25,6 +25,8 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from constructs_lib.testing import ClaimStandIn, MarketplaceCustomer
 from examples.claiming_backend import app as claiming_backend
+from examples.product_in_another_account import app as product_in_another_account
+from examples.provisioning import app as provisioning
 from examples.publishing_account import app as publishing_account
 from examples.reacting import app as reacting
 from examples.reacting.reactor.handler import react
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 EXAMPLES: dict[str, Callable[[App], None]] = {
     "claiming_backend": claiming_backend.build,
+    "product_in_another_account": product_in_another_account.build,
+    "provisioning": provisioning.build,
     "publishing_account": publishing_account.build,
     "reacting": reacting.build,
     "smallest": smallest.build,
