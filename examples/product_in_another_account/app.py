@@ -56,6 +56,7 @@ def build(app: App) -> None:
             principals=[iam.AccountPrincipal(PUBLISHING_ACCOUNT)],
             actions=["events:PutEvents"],
             resources=[bus.event_bus_arn],
+            conditions={"StringEquals": {"events:source": "aws.agreement-marketplace"}},
         )
     )
     registration = MarketplaceRegistration(
