@@ -7,6 +7,7 @@ import json
 import platform
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,18 @@ def sections(*, smoke: bool) -> Mapping[str, Callable[[], Sequence[Measurement]]
     Args:
         smoke: only enough of it to show that it runs; the measurements are then meaningless.
     """
+    functions = {}
+    for subject in function.SUBJECTS:
+        name = subject.asset.package.capitalize()
+        functions |= {
+            f"{name}: cold start": partial(function.measure_cold, subject, pairs=1 if smoke else 20),
+            f"{name}: warm": partial(
+                function.measure_warm, subject, rounds=1 if smoke else 30, invocations=5 if smoke else 200
+            ),
+            f"{name}: asset": partial(function.measure_asset, subject),
+        }
     return {
-        "Cold start": lambda: function.measure_cold(pairs=1 if smoke else 20),
-        "Warm": lambda: function.measure_warm(rounds=1 if smoke else 30, requests=5 if smoke else 200),
-        "Asset": function.measure_asset,
+        **functions,
         "Synth": lambda: synth.measure(rounds=1 if smoke else 12, instances=(1, 2) if smoke else (1, 5, 20, 50)),
         "Load": lambda: load.measure(registrations=20 if smoke else 10_000, at_once=4 if smoke else 50),
         "Marketplace limits to 10/s, simulated": retries.measure,

@@ -1,4 +1,4 @@
-"""The resolver's asset as Lambda gets it."""
+"""A function's asset as Lambda gets it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import shutil
 from typing import TYPE_CHECKING
 
 from constructs_lib.functions._asset import COMPILED
-from constructs_lib.registration._resolver import RESOLVER
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from constructs_lib.functions._asset import FunctionAsset
 
-def copy_asset(folder: Path) -> None:
-    """Copy the asset into a folder, without what Python has compiled: Lambda's is not."""
-    shutil.copytree(RESOLVER.folder, folder, ignore=shutil.ignore_patterns(COMPILED), dirs_exist_ok=True)
+
+def copy_asset(asset: FunctionAsset, folder: Path) -> None:
+    """Copy an asset into a folder, without what Python has compiled: Lambda's is not."""
+    shutil.copytree(asset.folder, folder, ignore=shutil.ignore_patterns(COMPILED), dirs_exist_ok=True)

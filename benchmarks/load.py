@@ -30,6 +30,7 @@ from urllib.parse import urlencode, urlsplit
 
 from benchmarks.asset import copy_asset
 from benchmarks.measurements import Measurement
+from constructs_lib.registration._resolver import RESOLVER
 from constructs_lib.testing import MarketplaceCustomer
 from local.deployment import deployed, registration_code
 from local.emulated.api_events import BROWSER, form_event
@@ -214,7 +215,7 @@ def _register_at_once(
 
 def _register_one_by_one(deployment: Deployment, function: Mapping[str, Any], buyers: Sequence[_Buyer]) -> _OneByOne:
     folder = deployment.aws.folder / "one-environment"
-    copy_asset(folder / "asset")
+    copy_asset(RESOLVER, folder / "asset")
     client = deployment.aws.environment()
     environment = {
         **{name: value for name, value in client.items() if name.startswith("AWS_")},

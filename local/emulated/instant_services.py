@@ -1,6 +1,6 @@
-"""Marketplace and DynamoDB as far as one registration needs them: immediate, constant responses over TLS.
+"""Marketplace, DynamoDB and EventBridge as far as one event of each function needs them: immediate responses over TLS.
 
-They run in a separate process and do as little as possible, so that only the resolver is measured.
+They run in a separate process and do as little as possible, so that only the function is measured.
 """
 
 from __future__ import annotations
@@ -23,21 +23,51 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_RESPONSES = {
+_BUYER = "111122223333"
+_LICENSE_ARN = "arn:aws:license-manager::111122223333:license:l-0123456789abcdef0123456789abcdef"
+
+_RESPONSES: dict[str, dict[str, Any]] = {
     "AWSMPMeteringService.ResolveCustomer": {
-        "CustomerAWSAccountId": "111122223333",
+        "CustomerAWSAccountId": _BUYER,
         "ProductCode": PRODUCT_CODE,
-        "LicenseArn": "arn:aws:license-manager::111122223333:license:l-0123456789abcdef0123456789abcdef",
+        "LicenseArn": _LICENSE_ARN,
         "Metadata": {"AgreementId": "agmt-0123456789abcdef01234567"},
+    },
+    "AWSMPEntitlementService.GetEntitlements": {
+        "Entitlements": [
+            {
+                "CustomerAWSAccountId": _BUYER,
+                "ProductCode": PRODUCT_CODE,
+                "LicenseArn": _LICENSE_ARN,
+                "Dimension": "users",
+                "Value": {"IntegerValue": 25},
+                "ExpirationDate": 1798761600,
+            }
+        ]
     },
     "DynamoDB_20120810.PutItem": {},
     "DynamoDB_20120810.UpdateItem": {"Attributes": {"RegisteredAt": {"S": "2026-01-01T00:00:00.000000+00:00"}}},
+    "DynamoDB_20120810.Query": {
+        "Items": [
+            {
+                "CustomerAWSAccountId": {"S": _BUYER},
+                "ProductLicense": {"S": f"{PRODUCT_CODE}#{_LICENSE_ARN}"},
+                "ProductCode": {"S": PRODUCT_CODE},
+                "LicenseArn": {"S": _LICENSE_ARN},
+                "RegisteredAt": {"S": "2026-01-01T00:00:00.000000+00:00"},
+                "LicenseStatus": {"S": "ACTIVE"},
+                "LicenseStatusAt": {"S": "2026-01-01T00:00:00Z"},
+            }
+        ],
+        "Count": 1,
+        "ScannedCount": 1,
+    },
 }
 
 
 @contextmanager
 def services(folder: Path) -> Iterator[dict[str, str]]:
-    """Run both, and yield the environment variables that point a function at them.
+    """Run them, and yield the environment variables that point a function at them.
 
     Args:
         folder: a scratch folder.
@@ -71,11 +101,18 @@ class _Connection(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Respond to a call of an SDK."""
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = json.dumps(_RESPONSES[self.headers["X-Amz-Target"]]).encode()
+        request = self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps(_response(self.headers["X-Amz-Target"], request)).encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
         # One write, one packet: a separate body would wait until the head is acknowledged.
         self.wfile.write(head.encode("latin-1") + body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the overridden method's own name
         """Print nothing."""
+
+
+def _response(target: str, request: bytes) -> dict[str, Any]:
+    if target != "AWSEvents.PutEvents":
+        return _RESPONSES[target]
+    accepted = {"EventId": "11710aed-b79e-4468-a20b-bb3c0c3b4860"}
+    return {"FailedEntryCount": 0, "Entries": [accepted] * len(json.loads(request)["Entries"])}
