@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measurements import Measurement
 from constructs_lib.registration._resolver import RESOLVER
+from constructs_lib.subscriptions._functions import PUBLISHER, SUBSCRIBER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,23 +25,20 @@ _ROOT = Path(__file__).parents[1]
 # as long as several rounds of the comparison.
 _ROUNDS_OF_INSTANCES = 3
 
+_GOAL = 1.05
+
 
 def measure(*, rounds: int, instances: Sequence[int]) -> list[Measurement]:
     """Return the CPU time of synth, Node's included.
 
     Args:
-        rounds: how often the construct is compared to the hand-written stack; a single round, without a warm-up, only
-            shows that it runs.
+        rounds: how often the constructs are compared to the hand-written stacks; a single round, without a warm-up,
+            only shows that it runs.
         instances: how many registrations an app has, in ascending order, two or more.
     """
-    apps = [("empty",), ("hand_written", str(RESOLVER.folder)), ("construct", "1")]
-    if rounds > 1:
-        # The first run of an app compiles Python and unpacks the CDK into a cache.
-        _cpu_seconds(*apps)
-    # At the same time: other work on the machine slows down all three alike.
-    compared = [_cpu_seconds(*apps) for _ in range(rounds)]
-    empty, by_hand, construct = zip(*compared, strict=True)
-    ratios = [ours / theirs for ours, theirs in zip(construct, by_hand, strict=True)]
+    resolver, subscriber, publisher = (str(asset.folder) for asset in (RESOLVER, SUBSCRIBER, PUBLISHER))
+    empty, by_hand, construct = _compared(("empty",), ("hand_written", resolver), ("construct", "1"), rounds=rounds)
+    both_by_hand, both = _compared(("hand_written", resolver, subscriber, publisher), ("subscriptions",), rounds=rounds)
     # One after the other: an app with 50 would still run long after one with 1 has ended.
     grown = [
         [_cpu_seconds(("construct", str(number)))[0] for number in instances]
@@ -58,7 +56,12 @@ def measure(*, rounds: int, instances: Sequence[int]) -> list[Measurement]:
         Measurement.of("Empty app", empty, "s"),
         Measurement.of("Hand-written stack", by_hand, "s"),
         Measurement.of("One `MarketplaceRegistration`", construct, "s"),
-        Measurement.of("… relative to the hand-written stack", ratios, at_most=1.05),
+        Measurement.of("… relative to the hand-written stack", _ratios(construct, by_hand), at_most=_GOAL),
+        Measurement.of("Hand-written stack with subscriptions", both_by_hand, "s"),
+        Measurement.of("`MarketplaceRegistration` and `MarketplaceSubscriptions`", both, "s"),
+        Measurement.of(
+            "… relative to the hand-written stack with subscriptions", _ratios(both, both_by_hand), at_most=_GOAL
+        ),
         *(
             Measurement.of(f"Each additional one, from {smaller} to {larger}", cost, "s")
             for (smaller, larger), cost in zip(steps, zip(*costs, strict=True), strict=True)
@@ -66,6 +69,19 @@ def measure(*, rounds: int, instances: Sequence[int]) -> list[Measurement]:
         # Node's compiler warms up on the first ones; a rising cost would exceed that by more than noise.
         Measurement.of("… relative to the first of these", [cost[-1] / cost[0] for cost in costs], at_most=1),
     ]
+
+
+def _compared(*apps: Sequence[str], rounds: int) -> list[tuple[float, ...]]:
+    """Return each app's CPU times."""
+    if rounds > 1:
+        # The first run of an app compiles Python and unpacks the CDK into a cache.
+        _cpu_seconds(*apps)
+    # At the same time: other work on the machine slows down all of them alike.
+    return list(zip(*(_cpu_seconds(*apps) for _ in range(rounds)), strict=True))
+
+
+def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    return [one / other for one, other in zip(ours, theirs, strict=True)]
 
 
 def _cpu_seconds(*apps: Sequence[str]) -> list[float]:

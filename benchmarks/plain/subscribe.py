@@ -35,7 +35,7 @@ def store(event: dict[str, Any]) -> None:
     if status is None:
         return
     product_code, license_arn = detail["product"]["code"], detail["license"]["arn"]
-    item = {
+    item: Any = {
         "TableName": os.environ["REGISTRATIONS_TABLE"],
         "Key": {
             "CustomerAWSAccountId": {"S": detail["acceptor"]["accountId"]},
