@@ -30,7 +30,7 @@ def sections(*, smoke: bool) -> Mapping[str, Callable[[], Sequence[Measurement]]
     Args:
         smoke: only enough of it to show that it runs; the measurements are then meaningless.
     """
-    functions = {}
+    functions: dict[str, Callable[[], Sequence[Measurement]]] = {}
     for subject in function.SUBJECTS:
         name = subject.asset.package.capitalize()
         functions |= {

@@ -32,14 +32,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from sdk.registrations import (
-    AGREEMENT_TERMS,
-    PARTITION_KEY,
-    SORT_KEY,
-    combine,
-    is_active,
-    product_prefix,
-)
+from sdk.items import combine, is_active, product_prefix
+from sdk.registrations import AGREEMENT_TERMS, PARTITION_KEY, SORT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

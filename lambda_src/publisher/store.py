@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from publisher.errors import TableUnavailableError
 from sdk.errors import CallFailedError, one_kind_of_error
-from sdk.registrations import query
+from sdk.items import query
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from publisher.publications import Change
-from sdk.registrations import PARTITION_KEY, SORT_KEY, read_item
+from sdk.items import read_item
+from sdk.registrations import PARTITION_KEY, SORT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from resolver.errors import StoreUnavailableError
 from resolver.registration import Claim, Customer, Registration
 from sdk.errors import CallFailedError, one_kind_of_error
-from sdk.registrations import PARTITION_KEY, SORT_KEY, combine, query, read_item
+from sdk.registrations import PARTITION_KEY, SORT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,6 +92,8 @@ class DynamoDBStore:
 
     def read_claim(self, code_hash: str, *, now: int) -> Claim | None:
         """Return the registration that an unexpired claim record refers to, or None."""
+        from sdk.items import read_item  # noqa: PLC0415 - a registration, most often a cold start, does without it
+
         with self._available():
             record = self._client.get_item(
                 TableName=self._claims_table, Key={CLAIM_KEY: {"S": code_hash}}, ConsistentRead=True
@@ -128,6 +130,8 @@ class DynamoDBStore:
 
     def _legacy_subscription(self, key: Item) -> Mapping[str, object]:
         """Return what the product's licenses, items of their own, say about a registration without one."""
+        from sdk.items import combine, query  # noqa: PLC0415 - as in read_claim
+
         prefix = key[SORT_KEY]["S"]
         items = query(self._client, self._registrations_table, key[PARTITION_KEY]["S"], prefix)
         return combine(item for item in items if item[SORT_KEY] != prefix)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -47,7 +46,7 @@ def resolver(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Handler:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint_url)
-    return compose(dataclasses.replace(settings, subscriptions=True), models=models)
+    return compose(settings._replace(subscriptions=True), models=models)
 
 
 @pytest.fixture

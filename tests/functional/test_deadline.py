@@ -44,7 +44,7 @@ def resolver(
     service: RawService, settings: Settings, models: Path, deadline: Deadline, monkeypatch: pytest.MonkeyPatch
 ) -> Handler:
     monkeypatch.setenv("AWS_ENDPOINT_URL", service.endpoint_url)
-    role = dataclasses.replace(settings, seller_role_arn="arn:aws:iam::444455556666:role/r")
+    role = settings._replace(seller_role_arn="arn:aws:iam::444455556666:role/r")
     return compose(role, models=models, deadline=deadline)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import socket
@@ -76,7 +75,7 @@ def watched(endpoints: None, settings: Settings, models: Path, monkeypatch: pyte
             return clients[-1]
 
     monkeypatch.setattr(session, "Session", WatchedSession)
-    every_call = dataclasses.replace(settings, subscriptions=True)
+    every_call = settings._replace(subscriptions=True)
     return Watched(composition.compose(every_call, models=models), clients)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,7 +30,7 @@ def resolver(
 ) -> Handler:
     # The DynamoDB server is an STS too, and makes new credentials at each call.
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", dynamodb_url)
-    return compose(dataclasses.replace(settings, seller_role_arn=ROLE, seller_role_external_id="id"), models=models)
+    return compose(settings._replace(seller_role_arn=ROLE, seller_role_external_id="id"), models=models)
 
 
 def keys(marketplace: MarketplaceStandIn) -> list[str | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 from typing import TYPE_CHECKING, Any
@@ -220,7 +219,7 @@ def test_the_sellers_role_asks_for_the_entitlements_and_writes_nothing(
     )
     with RawService({"AssumeRole": Raw(body=credentials)}) as sts:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.endpoint_url)
-        with_role = compose(dataclasses.replace(settings, seller_role_arn=ROLE), models=models)
+        with_role = compose(settings._replace(seller_role_arn=ROLE), models=models)
 
         assert failures(with_role, license_event("Updated")) == 0
 
@@ -232,7 +231,7 @@ def test_a_table_that_fails_leaves_the_message(
     settings: Settings, models: Path, subscriber: Handler, caplog: pytest.LogCaptureFixture
 ) -> None:
     del subscriber  # for what it sets in the environment
-    missing = compose(dataclasses.replace(settings, registrations_table="missing"), models=models)
+    missing = compose(settings._replace(registrations_table="missing"), models=models)
 
     assert failures(missing, license_event("Updated")) == 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import json
 from typing import TYPE_CHECKING, Any
@@ -57,7 +56,7 @@ def service() -> Iterator[RawService]:
 def resolver(service: RawService, settings: Settings, models: Path, monkeypatch: pytest.MonkeyPatch) -> Handler:
     monkeypatch.setenv("AWS_ENDPOINT_URL", service.endpoint_url)
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-    return compose(dataclasses.replace(settings, seller_role_arn="arn:aws:iam::444455556666:role/r"), models=models)
+    return compose(settings._replace(seller_role_arn="arn:aws:iam::444455556666:role/r"), models=models)
 
 
 def register(resolver: Handler) -> dict[str, Any]:
