@@ -86,7 +86,7 @@ mutants: $(INSTALLED) ## change lambda_src in many small ways, and list the chan
 	cd .mutants && mutmut run --max-children 2 $(ONLY)
 	cd .mutants && mutmut results
 
-bench: $(INSTALLED) ## measure beside a plain handler and a stack written by hand; into docs/performance.md
+bench: $(INSTALLED) ## measure against plain handlers and stacks written by hand; into docs/performance.md
 	PYTHONPATH=lambda_src $(BIN)/python -m benchmarks
 
 generate: $(INSTALLED) ## write all that is made from code: reference, tables, dashboard picture, snapshots; read the diff
