@@ -36,7 +36,7 @@ def sections(*, smoke: bool) -> Mapping[str, Callable[[], Sequence[Measurement]]
         functions |= {
             f"{name}: cold start": partial(function.measure_cold, subject, pairs=1 if smoke else 20),
             f"{name}: warm": partial(
-                function.measure_warm, subject, rounds=1 if smoke else 30, invocations=5 if smoke else 200
+                function.measure_warm, subject, rounds=1 if smoke else 30, invocations=5 if smoke else 100
             ),
             f"{name}: asset": partial(function.measure_asset, subject),
         }
