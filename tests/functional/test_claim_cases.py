@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from contextlib import closing
 from datetime import timedelta
@@ -164,7 +163,7 @@ def test_the_resolver_where_subscriptions_are_recorded(
     models: Path,
 ) -> None:
     del resolver  # for what it sets in the environment
-    subscribed = compose(dataclasses.replace(settings, subscriptions=True), models=models)
+    subscribed = compose(settings._replace(subscriptions=True), models=models)
     case(ResolverRoute(subscribed, marketplace, tables))
 
 
