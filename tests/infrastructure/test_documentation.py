@@ -439,7 +439,6 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/adapt.md#x-ray": synth_snippet,
     "docs/claiming.md#the-permission": synth_snippet,
     "docs/claiming.md#the-permission 2": synth_snippet,
-    "docs/claiming.md#when-to-grant-access": synth_snippet,
     "docs/claiming.md#claim-in-python": claims_from_a_landing_page,
     "docs/cost.md#what-to-leave-out-to-halve-it": synth_snippet,
     "docs/custom-domain.md#a-custom-domain-for-a-live-listing": synth_snippet,
@@ -455,6 +454,7 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/several-accounts.md#both-stacks": synth_script,
     "docs/several-accounts.md#events-in-another-account-or-region": in_a_third_account,
     "docs/several-accounts.md#stages": synth_snippet,
+    "docs/subscriptions.md#subscriptions": synth_snippet,
     "docs/testing.md#a-backend-that-claims": pytest_script,
     "docs/testing.md#a-deployed-stack 2": by_a_new_user,
     "docs/testing.md#a-stack": by_a_new_user,
@@ -494,8 +494,14 @@ def test_the_documented_response_has_the_attributes_of_a_registration() -> None:
 
 
 @pytest.mark.parametrize("block", blocks_in("mermaid"))
-def test_sequence_diagrams_declare_their_participants(block: Block) -> None:
+def test_diagrams_declare_what_they_connect(block: Block) -> None:
     first, *lines = (line.strip() for line in block.text.splitlines())
+    if first == "flowchart LR":
+        ends = [re.fullmatch(r"(\w+)(\[.+?\])? -\.?->(?:\|.+?\|)? (\w+)(\[.+?\])?", line) for line in lines]
+        assert all(ends)
+        nodes = [(end[at], end[at + 1]) for end in ends if end for at in (1, 3)]
+        assert sorted({name for name, _ in nodes}) == sorted(name for name, label in nodes if label)
+        return
     known = {line.split()[1] for line in lines if line.split()[0] in {"actor", "participant"}}
     used = {name for line in lines for name in re.findall(r"^(\w+)--?>>(\w+): ", line) for name in name}
 
