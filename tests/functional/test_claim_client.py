@@ -11,7 +11,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self, get_type_hints
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 import botocore.session
@@ -28,12 +28,14 @@ from constructs_lib.claims import (
     ClaimRejectedError,
     ClaimRequestError,
     ClaimUnavailableError,
+    Entitlement,
     Registration,
     claim_client,
 )
 from constructs_lib.testing import ClaimStandIn, MarketplaceCustomer
 from local.product import PRODUCT_CODE
 from resolver import registration as resolver_registration
+from sdk import registrations
 from tests.signatures import is_valid, signed_headers
 
 if TYPE_CHECKING:
@@ -131,11 +133,9 @@ def test_a_claim_returns_the_registration(claims: ClaimStandIn, client: ClaimCli
 
 
 def test_the_registration_has_the_members_that_the_resolver_returns() -> None:
-    ours, resolvers = (
-        get_type_hints(kind, include_extras=True) for kind in (Registration, resolver_registration.Registration)
-    )
-
-    assert ours == resolvers
+    for ours, resolvers in ((Registration, resolver_registration.Claim), (Entitlement, registrations.Entitlement)):
+        assert ours.__annotations__.keys() == resolvers.__annotations__.keys()
+    assert Registration.__required_keys__ == resolver_registration.Claim.__required_keys__
 
 
 def test_a_used_code_is_rejected_with_its_reference(claims: ClaimStandIn, client: ClaimClient) -> None:

@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from aws_cdk import App, Stack
-from aws_cdk.assertions import Template
 
 from docs import cost
 from examples.reacting.reactor.handler import react
@@ -20,7 +18,7 @@ WRITTEN = [
     *sorted((ROOT / "examples").rglob("*.py")),
     *sorted((ROOT / "local").glob("*.py")),
 ]
-CLAIMING = (ROOT / "docs" / "claiming.md").read_text(encoding="utf-8")
+SUBSCRIPTIONS = (ROOT / "docs" / "subscriptions.md").read_text(encoding="utf-8")
 GOING_LIVE = (ROOT / "docs" / "going-live.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 
@@ -32,29 +30,13 @@ def test_no_text_says_that_a_registered_buyer_has_paid_or_has_access(path: Path)
     assert not re.search(r"\b(has|have|already) paid\b|\bpaying (buyer|customer)\b|access is ready as soon as", text)
 
 
-def test_the_documented_rule_gets_every_event_of_agreements_and_licenses() -> None:
-    stack = Stack(App(), "Publishing")
-    section = CLAIMING.split("\n## When to grant access\n")[1].split("\n## ")[0]
-    (example,) = re.findall(r"^```python\n(.+?)^```", section, re.MULTILINE | re.DOTALL)
+def test_access_is_given_and_taken_on_the_events_of_the_subscription() -> None:
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in SUBSCRIPTIONS.splitlines() if line[:2] == "| "]
+    actions = {row[0]: row[2] for row in rows if len(row) == 3}
 
-    exec(example, {"self": stack})
-
-    template = Template.from_stack(stack)
-    template.has_resource_properties(
-        "AWS::Events::Rule", {"EventPattern": {"source": ["aws.agreement-marketplace"]}, "State": "ENABLED"}
-    )
-    (rule,) = template.find_resources("AWS::Events::Rule").values()
-    assert rule["Properties"]["EventPattern"].keys() == {"source"}
-
-
-def test_access_is_granted_and_revoked_on_the_events_of_the_license() -> None:
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in CLAIMING.splitlines() if line[:2] == "| "]
-    actions = {row[0]: row[1] for row in rows if len(row) == 2}
-
-    assert "**grant**" in actions["`License Updated`"]
-    assert "**revoke**" in actions["`License Deprovisioned`"]
-    assert "do not grant" in actions["`Purchase Agreement Created`, `… Amended`"]
-    assert "not a cancellation" in actions["`Purchase Agreement Ended`"]
+    assert "without access" in actions["`Buyer Registered`"]
+    assert actions["`Subscription Ready`"] == "**give access**"
+    assert actions["`Subscription Ended`"].startswith("**take access away**")
 
 
 def test_the_reacting_example_does_not_invite_access() -> None:
