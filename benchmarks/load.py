@@ -108,7 +108,7 @@ def measure(*, registrations: int, at_once: int) -> list[Measurement]:
         LocalAwsError: the local AWS did not start, or the deployment failed.
     """
     with deployed() as deployment:
-        (function,) = deployment.aws.client("lambda").list_functions()["Functions"]
+        function = _only_resolver(deployment)
         buyers = [_buyer(deployment, number) for number in range(2 * registrations)]
         environments = _start_environments(deployment, at_once)
         crowd = _register_at_once(deployment, buyers[:registrations], environments, at_once)
@@ -135,6 +135,17 @@ def measure(*, registrations: int, at_once: int) -> list[Measurement]:
         Measurement.of(f"{alone}: a registration, AWS calls included", times_alone, "ms"),
         Measurement(name=f"{alone}: {growth}", value=others.growth, unit="%", at_most=GROWTH_AT_MOST),
     ]
+
+
+def _only_resolver(deployment: Deployment) -> Mapping[str, Any]:
+    """Return the resolver's configuration, and keep the other functions from running on the cores that it needs."""
+    client = deployment.aws.client("lambda")
+    for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    handler = f"{RESOLVER.package}.main.handler"
+    function: Mapping[str, Any]
+    (function,) = (each for each in client.list_functions()["Functions"] if each["Handler"] == handler)
+    return function
 
 
 def _buyer(deployment: Deployment, number: int) -> _Buyer:
