@@ -281,7 +281,7 @@ def test_a_port_that_does_not_exist_is_rejected(port: str) -> None:
 
 @pytest.mark.parametrize(("setting", "options"), [("", ""), ("LOCAL_PORT=9000", " --port 9000")])
 def test_make_local_takes_the_first_port(setting: str, options: str) -> None:
-    command = ["make", "--dry-run", "local", *setting.split()]
+    command = ["make", "--no-print-directory", "--dry-run", "local", *setting.split()]
     printed = subprocess.run(command, cwd=PROJECT, capture_output=True, encoding="utf-8", check=True).stdout
 
     assert printed.splitlines()[-1].strip() == f".venv/bin/python -m local stay{options}"
