@@ -78,8 +78,7 @@ def _entry_error(result: dict[str, Any]) -> PublisherError | None:
 
 
 def _error(failure: CallFailedError) -> PublisherError:
-    if failure.throttled:
-        return EventBusThrottledError(failure.reason)
-    if failure.unavailable:
-        return EventBusUnavailableError(failure.reason)
-    return EventBusDeniedError(failure.reason)
+    kind = failure.choose(
+        throttled=EventBusThrottledError, unavailable=EventBusUnavailableError, otherwise=EventBusDeniedError
+    )
+    return kind(failure.reason)

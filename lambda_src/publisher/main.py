@@ -23,13 +23,10 @@ handle = compose(
     Settings.from_environment(os.environ), models=Path(__file__).parent.parent / "models", deadline=deadline
 )
 
-# What is left for writing the log lines and the response when the last call is interrupted.
-RESERVE_SECONDS = 1
-
 
 def handler(batch: dict[str, Any], context: Any) -> dict[str, Any]:
     """Handle one batch within the function's time; what is not done by then is delivered again."""
-    deadline.set(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
+    deadline.set_by(context)
     return handle(batch, context)
 
 

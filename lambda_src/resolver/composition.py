@@ -28,11 +28,10 @@ def compose(settings: Settings, *, models: Path, deadline: Deadline | None = Non
         deadline: bounds the calls of each request; by default nothing but their own time limits does.
     """
     deadline = deadline or Deadline()
-    own = seller = own_session(models)
-    if settings.seller_role_arn:
-        seller = seller_session(
-            own, models, role_arn=settings.seller_role_arn, external_id=settings.seller_role_external_id
-        )
+    own = own_session(models)
+    seller = seller_session(
+        own, models, role_arn=settings.seller_role_arn, external_id=settings.seller_role_external_id
+    )
     marketplace = create_client(
         seller, "meteringmarketplace", region_name=settings.marketplace_region, config=time_limits.MARKETPLACE
     )

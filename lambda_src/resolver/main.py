@@ -24,13 +24,10 @@ answer = compose(
     Settings.from_environment(os.environ), models=Path(__file__).parent.parent / "models", deadline=deadline
 )
 
-# What is left for writing the log line and the response when the last call is interrupted.
-RESERVE_SECONDS = 1
-
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request within the function's time."""
-    deadline.set(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
+    deadline.set_by(context)
     return answer(event, context)
 
 

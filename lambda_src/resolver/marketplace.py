@@ -70,10 +70,7 @@ class MarketplaceMetering:
 
 
 def _error(failure: CallFailedError) -> type[RegistrationError]:
-    if failure.throttled:
-        return MarketplaceThrottledError
-    if failure.unavailable:
-        return MarketplaceUnavailableError
+    final: type[RegistrationError] = MarketplaceDeniedError
     if failure.operation == "ResolveCustomer" and failure.status == _HTTP_BAD_REQUEST:
-        return _TOKEN_ERRORS.get(failure.reason, MarketplaceDeniedError)
-    return MarketplaceDeniedError
+        final = _TOKEN_ERRORS.get(failure.reason, final)
+    return failure.choose(throttled=MarketplaceThrottledError, unavailable=MarketplaceUnavailableError, otherwise=final)

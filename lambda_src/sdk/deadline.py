@@ -6,10 +6,13 @@ import math
 import signal
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# What is left for writing the log lines and the response when the last call is interrupted.
+_RESERVE_SECONDS = 1
 
 
 class DeadlineExceededError(BaseException):
@@ -22,7 +25,7 @@ class Deadline:
     A sum of time limits is no bound: the read limit is for each piece that is received, the connect limit for each
     address and again for the TLS handshake, and a service may ask the SDK to wait before a retry. Here the operating
     system's timer interrupts the call, whatever it waits for. Lambda answers one request at a time, in the main thread
-    of its process, as a timer's signal needs. Until ``set`` is called there is no bound.
+    of its process, as a timer's signal needs. Until one of ``set`` and ``set_by`` is called there is no bound.
     """
 
     def __init__(self) -> None:
@@ -33,6 +36,10 @@ class Deadline:
         """Let calls end within so many seconds from now."""
         signal.signal(signal.SIGALRM, self._expire)
         self._at = time.monotonic() + seconds
+
+    def set_by(self, context: Any) -> None:
+        """Let calls end a second before the function's own time does, which Lambda's context tells."""
+        self.set(context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS)
 
     @contextmanager
     def bound(self) -> Iterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sdk.deadline import Deadline
+
+_Error = TypeVar("_Error", bound=Exception)
 
 _HTTP_TOO_MANY_REQUESTS = 429
 _HTTP_SERVER_ERROR = 500
@@ -67,6 +69,12 @@ class CallFailedError(Exception):
     def unavailable(self) -> bool:
         """Whether the same call may succeed later without anyone acting."""
         return self.status is None or self.status >= _HTTP_SERVER_ERROR or self.reason in TRANSIENT
+
+    def choose(self, *, throttled: type[_Error], unavailable: type[_Error], otherwise: type[_Error]) -> type[_Error]:
+        """Return what fits this failure: the same call may succeed after a pause, later, or not before someone acts."""
+        if self.throttled:
+            return throttled
+        return unavailable if self.unavailable else otherwise
 
 
 def where(error: Exception) -> str:

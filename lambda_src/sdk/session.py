@@ -73,15 +73,17 @@ def _user_agent(session: Session) -> str:
     return f"{session.user_agent()} app/{sanitized}"
 
 
-def seller_session(own: Session, models: Path, *, role_arn: str, external_id: str | None) -> Session:
+def seller_session(own: Session, models: Path, *, role_arn: str | None, external_id: str | None) -> Session:
     """Return a session with credentials of the seller's role, fetched on first use and renewed before they expire.
 
     Args:
-        own: the session whose credentials may assume the role.
+        own: the session whose credentials may assume the role; it is returned itself if there is none.
         models: folder of the service models that the asset carries.
-        role_arn: the role.
+        role_arn: the role, or None.
         external_id: the external ID that the role requires, or None.
     """
+    if not role_arn:
+        return own
     sts = cast("STSClient", create_client(own, "sts", config=STS))
     request: AssumeRoleRequestTypeDef = {"RoleArn": role_arn, "RoleSessionName": "marketplace-registration"}
     if external_id:

@@ -68,8 +68,8 @@ def _entitlement(given: dict[str, Any]) -> Entitlement:
 
 
 def _error(failure: CallFailedError) -> type[SubscriberError]:
-    if failure.throttled:
-        return EntitlementsThrottledError
-    if failure.unavailable:
-        return EntitlementsUnavailableError
-    return EntitlementsDeniedError
+    return failure.choose(
+        throttled=EntitlementsThrottledError,
+        unavailable=EntitlementsUnavailableError,
+        otherwise=EntitlementsDeniedError,
+    )
