@@ -7,7 +7,7 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Protocol
 
 from publisher.publications import Partitions
-from subscriber.subscriptions import AgreementEvent, LicenseEvent, Store
+from subscriptions.rules import AgreementEvent, LicenseEvent, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ from publisher.errors import TableUnavailableError as PublisherTableUnavailableE
 from publisher.publications import Change
 from sdk.attributes import to_attribute
 from sdk.registrations import AGREEMENT_TERMS, PARTITION_KEY, SORT_KEY
-from subscriber.errors import SubscriberError, TableUnavailableError
+from subscriptions.errors import SubscriptionError, TableUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from publisher.delivery import Entry
     from publisher.errors import PublisherError
     from sdk.registrations import Entitlement, Item
-    from subscriber.subscriptions import AgreementEvent, LicenseEvent
+    from subscriptions.rules import AgreementEvent, LicenseEvent
 
 TABLE_ARN = "arn:aws:dynamodb:eu-west-1:111122223333:table/registrations"
 
@@ -137,13 +137,13 @@ class FakeTable:
 class FakeEntitlements:
     """Marketplace's entitlement service: the entitlements of each license, or an error."""
 
-    of: dict[str, list[Entitlement] | SubscriberError] = field(default_factory=dict)
+    of: dict[str, list[Entitlement] | SubscriptionError] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def of_license(self, product_code: str, license_arn: str) -> list[Entitlement]:
         self.asked.append((product_code, license_arn))
         entitlements = self.of.get(license_arn, [])
-        if isinstance(entitlements, SubscriberError):
+        if isinstance(entitlements, SubscriptionError):
             raise entitlements
         return list(entitlements)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from sdk import time_limits
 from sdk.deadline import Deadline
 from sdk.session import create_client, own_session, seller_session
-from subscriber.entitlements import MarketplaceEntitlements
 from subscriber.handler import Handler
-from subscriber.store import DynamoDBStore
-from subscriber.subscriptions import Subscriptions
+from subscriptions.entitlements import MarketplaceEntitlements
+from subscriptions.rules import Subscriptions
+from subscriptions.store import DynamoDBStore
 
 if TYPE_CHECKING:
     from pathlib import Path

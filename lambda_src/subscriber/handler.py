@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sdk.errors import where
-from subscriber.errors import SubscriberError
 from subscriber.log_line import LogLine
 from subscriber.marketplace_event import read_envelope, read_event
+from subscriptions.errors import SubscriptionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from subscriber.subscriptions import Subscriptions
+    from subscriptions.rules import Subscriptions
 
     Batch = Mapping[str, Any]
     Response = dict[str, Any]
@@ -39,7 +39,7 @@ class Handler:
         line = LogLine(message_id=message["messageId"])
         try:
             self._apply(message["body"], line)
-        except SubscriberError as error:
+        except SubscriptionError as error:
             line.outcome, line.reason = error.outcome, error.reason
             return False
         except Exception as error:  # noqa: BLE001 - a defect must not fail the other messages; the line reports it

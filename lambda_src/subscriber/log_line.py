@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 from sdk.timing import timed
+from subscriptions import rules
+from subscriptions.errors import Failure
+from subscriptions.rules import Call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,30 +17,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("subscriber")
 
-Outcome = Literal[
-    "license_updated",
-    "license_deprovisioned",
-    "agreement_recorded",
-    "agreement_ended",
-    "advisory_issued",
-    "advisory_resolved",
-    "event_ignored",
-    "event_unknown",
-    "event_stale",
-    "other_product",
-    "event_malformed",
-    "marketplace_throttled",
-    "marketplace_unavailable",
-    "marketplace_refused",
-    "store_unavailable",
-    "unexpected_error",
-]
+Outcome = Literal[rules.Outcome, Failure, "unexpected_error"]
 """The result of a message."""
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-
-Call = Literal["write_status", "get_entitlements", "write_entitlements", "write_terms"]
-"""A call to AWS; its time stands in the field of that name with ``_ms`` appended."""
 
 SUBJECT_FIELDS = ("CustomerAWSAccountId", "ProductCode", "ProductId", "LicenseArn", "AgreementId")
 """What the event is about, named as in the registrations table."""

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from subscriber.errors import EventMalformedError
-from subscriber.subscriptions import AgreementEvent, LicenseEvent, Notice
+from subscriptions.errors import EventMalformedError
+from subscriptions.rules import AgreementEvent, LicenseEvent, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from subscriber.subscriptions import Event
+    from subscriptions.rules import Event
 
 SOURCE = "aws.agreement-marketplace"
 

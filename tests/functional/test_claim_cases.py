@@ -15,8 +15,8 @@ from constructs_lib.testing import ClaimStandIn, MarketplaceCustomer, Marketplac
 from local.emulated.api_events import form_event, http_event
 from resolver.composition import compose
 from sdk.deadline import Deadline
-from subscriber.store import DynamoDBStore
-from subscriber.subscriptions import LicenseEvent
+from subscriptions.rules import LicenseEvent
+from subscriptions.store import DynamoDBStore
 from tests.claim_cases import CASES, GATEWAY_CASES, OUTAGE_CASES, SUBSCRIPTION_CASES, ClaimResponse
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from local.emulated.faulty_dynamodb import FaultyDynamoDB
 from local.product import PRODUCT_CODE
 from resolver.composition import compose
 from sdk.deadline import Deadline
-from subscriber.store import DynamoDBStore
-from subscriber.subscriptions import LicenseEvent
+from subscriptions.rules import LicenseEvent
+from subscriptions.store import DynamoDBStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,11 +10,11 @@ import pytest
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceEventType
 from local.product import PRODUCT_CODE
 from subscriber.marketplace_event import read_envelope, read_event
-from subscriber.subscriptions import AgreementEvent, LicenseEvent, Notice
+from subscriptions.rules import AgreementEvent, LicenseEvent, Notice
 
 if TYPE_CHECKING:
     from constructs_lib.testing import MarketplaceStandIn
-    from subscriber.subscriptions import Event
+    from subscriptions.rules import Event
 
 
 def read(event: object) -> Event:

@@ -9,8 +9,8 @@ import pytest
 from publisher.store import DynamoDBPartitions
 from resolver.store import DynamoDBStore as ResolversStore
 from sdk.deadline import Deadline
-from subscriber.errors import EventMalformedError
-from subscriber.store import DynamoDBStore
+from subscriptions.errors import EventMalformedError
+from subscriptions.store import DynamoDBStore
 from tests.subscription_cases import ACCOUNT, CASES, license_, random_calls
 from tests.subscription_fakes import FakeTable
 

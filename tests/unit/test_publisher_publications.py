@@ -12,7 +12,7 @@ from publisher.errors import EventBusThrottledError, EventBusUnavailableError
 from publisher.handler import Handler
 from publisher.log_line import FIELDS, OUTCOMES
 from publisher.publications import Change, Publications
-from subscriber.subscriptions import AgreementEvent, LicenseEvent
+from subscriptions.rules import AgreementEvent, LicenseEvent
 from tests.fakes import ACCOUNT
 from tests.subscription_fakes import TABLE_ARN, FakeEventBus, FakeTable, record_of, stream_batch_of
 

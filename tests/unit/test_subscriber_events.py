@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber.errors import EventMalformedError
 from subscriber.handler import Handler
 from subscriber.log_line import FIELDS, OUTCOMES
 from subscriber.marketplace_event import read_envelope, read_event
-from subscriber.subscriptions import Subscriptions
+from subscriptions.errors import EventMalformedError
+from subscriptions.rules import Subscriptions
 from tests.marketplace_events import (
     AGREEMENT,
     AMENDED,

@@ -19,9 +19,9 @@ from publisher.delivery import Delivery
 from publisher.errors import EventBusThrottledError
 from publisher.handler import Handler as Publisher
 from publisher.publications import Publications
-from subscriber.errors import EntitlementsUnavailableError
 from subscriber.handler import Handler as Subscriber
-from subscriber.subscriptions import Subscriptions
+from subscriptions.errors import EntitlementsUnavailableError
+from subscriptions.rules import Subscriptions
 from tests.marketplace_events import BUYER, agreement_event, license_event
 from tests.subscription_fakes import FakeEventBus, FakeTable, batch_of, stream_batch_of
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sdk.attributes import to_attribute
 from sdk.errors import CallFailedError, one_kind_of_error
 from sdk.registrations import ACTIVE, AGREEMENT_TERMS, PARTITION_KEY, SORT_KEY
-from subscriber.errors import EventMalformedError, TableUnavailableError
+from subscriptions.errors import EventMalformedError, TableUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sdk.deadline import Deadline
     from sdk.registrations import Entitlement
-    from subscriber.subscriptions import AgreementEvent, LicenseEvent
+    from subscriptions.rules import AgreementEvent, LicenseEvent
 
 
 class DynamoDBStore:

@@ -1,52 +1,58 @@
-"""The expected failures of a message; each knows its outcome, and after each the queue delivers it again."""
+"""The expected failures of recording; each knows its outcome, and after each it can be repeated."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Literal
 
-if TYPE_CHECKING:
-    from subscriber.log_line import Outcome
+Failure = Literal[
+    "event_malformed",
+    "marketplace_throttled",
+    "marketplace_unavailable",
+    "marketplace_refused",
+    "store_unavailable",
+]
+"""The outcome of a failure."""
 
 
-class SubscriberError(Exception):
-    """Base class of every expected failure of a message.
+class SubscriptionError(Exception):
+    """Base class of every expected failure.
 
     Args:
         reason: for the log only: AWS's error code or a name of our own, never AWS's message or a part of the event.
     """
 
-    outcome: ClassVar[Outcome]
+    outcome: ClassVar[Failure]
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-class EventMalformedError(SubscriberError):
+class EventMalformedError(SubscriptionError):
     """The message is not an event of AWS Marketplace, or DynamoDB cannot hold what it says: no retry helps."""
 
     outcome = "event_malformed"
 
 
-class EntitlementsThrottledError(SubscriberError):
+class EntitlementsThrottledError(SubscriptionError):
     """Marketplace still throttled after every retry."""
 
     outcome = "marketplace_throttled"
 
 
-class EntitlementsUnavailableError(SubscriberError):
+class EntitlementsUnavailableError(SubscriptionError):
     """Marketplace failed, was too slow or could not be reached, after every retry."""
 
     outcome = "marketplace_unavailable"
 
 
-class EntitlementsDeniedError(SubscriberError):
+class EntitlementsDeniedError(SubscriptionError):
     """Marketplace denies the seller: wrong account, role or region. Only the operator can fix it."""
 
     outcome = "marketplace_refused"
 
 
-class TableUnavailableError(SubscriberError):
+class TableUnavailableError(SubscriptionError):
     """DynamoDB failed after every retry."""
 
     outcome = "store_unavailable"

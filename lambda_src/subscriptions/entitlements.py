@@ -6,11 +6,11 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from sdk.errors import CallFailedError, one_kind_of_error
-from subscriber.errors import (
+from subscriptions.errors import (
     EntitlementsDeniedError,
     EntitlementsThrottledError,
     EntitlementsUnavailableError,
-    SubscriberError,
+    SubscriptionError,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _entitlement(given: dict[str, Any]) -> Entitlement:
     return cast("Entitlement", entitlement)
 
 
-def _error(failure: CallFailedError) -> type[SubscriberError]:
+def _error(failure: CallFailedError) -> type[SubscriptionError]:
     return failure.choose(
         throttled=EntitlementsThrottledError,
         unavailable=EntitlementsUnavailableError,

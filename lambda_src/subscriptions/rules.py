@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
+    from contextlib import AbstractContextManager
 
     from sdk.registrations import Entitlement
-    from subscriber.log_line import LogLine, Outcome
+
+
+Outcome = Literal[
+    "license_updated",
+    "license_deprovisioned",
+    "agreement_recorded",
+    "agreement_ended",
+    "advisory_issued",
+    "advisory_resolved",
+    "event_ignored",
+    "event_unknown",
+    "event_stale",
+    "other_product",
+]
+"""The result of applying an event."""
+
+Call = Literal["write_status", "get_entitlements", "write_entitlements", "write_terms"]
+"""A call to AWS, for the log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +89,21 @@ class Notice:
 Event = LicenseEvent | AgreementEvent | Notice
 
 
+class LogLine(Protocol):
+    """The line that reports what became of an event.
+
+    Attributes:
+        outcome: the result.
+        subject: what the event is about, as far as known.
+    """
+
+    outcome: Any
+    subject: Mapping[str, str | None]
+
+    def timed(self, call: Call) -> AbstractContextManager[None]:
+        """Measure the time of a call, whether it succeeds or fails."""
+
+
 class Entitlements(Protocol):
     """Where entitlements are asked for."""
 
@@ -121,7 +154,7 @@ class Subscriptions:
             line: receives the outcome, what the event is about and the time of each call.
 
         Raises:
-            SubscriberError: the event must be delivered again.
+            SubscriptionError: the event must be delivered again.
         """
         if isinstance(event, LicenseEvent):
             self._apply_license(event, line)

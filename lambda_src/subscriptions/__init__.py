@@ -1,0 +1,1 @@
+"""What is recorded of licenses and agreements, and which of two reports counts: for each function that records them."""
