@@ -134,6 +134,19 @@ class FakeTable:
 
 
 @dataclass
+class FakeProductCodes:
+    """The product code of each product ID."""
+
+    of: dict[str, str] = field(default_factory=dict)
+    failing: bool = False
+
+    def record(self, product_id: str, product_code: str) -> None:
+        if self.failing:
+            raise TableUnavailableError("InternalServerError")
+        self.of[product_id] = product_code
+
+
+@dataclass
 class FakeEntitlements:
     """Marketplace's entitlement service: the entitlements of each license, or an error."""
 

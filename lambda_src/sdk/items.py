@@ -75,6 +75,11 @@ def combine(licenses: Iterable[Item]) -> Item:
 
 def query(client: Any, table: str, account: str, prefix: str = "") -> list[Item]:
     """Return the items of a buyer's partition whose keys begin with ``prefix``, all pages, read consistently."""
+    return [read_item(attributes) for attributes in query_attributes(client, table, account, prefix)]
+
+
+def query_attributes(client: Any, table: str, account: str, prefix: str = "") -> list[Mapping[str, Any]]:
+    """Return the same items with all their attributes, as DynamoDB has them."""
     condition, values = f"{PARTITION_KEY} = :account", {":account": {"S": account}}
     if prefix:
         condition += f" AND begins_with({SORT_KEY}, :prefix)"
@@ -85,10 +90,10 @@ def query(client: Any, table: str, account: str, prefix: str = "") -> list[Item]
         "ExpressionAttributeValues": values,
         "ConsistentRead": True,
     }
-    items: list[Item] = []
+    items: list[Mapping[str, Any]] = []
     while True:
         page = client.query(**request)
-        items += map(read_item, page.get("Items", ()))
+        items += page.get("Items", ())
         if "LastEvaluatedKey" not in page:
             return items
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]

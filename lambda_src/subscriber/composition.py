@@ -9,6 +9,7 @@ from sdk.deadline import Deadline
 from sdk.session import create_client, own_session, seller_session
 from subscriber.handler import Handler
 from subscriptions.entitlements import MarketplaceEntitlements
+from subscriptions.product_codes import DynamoDBProductCodes
 from subscriptions.rules import Subscriptions
 from subscriptions.store import DynamoDBStore
 
@@ -35,10 +36,12 @@ def compose(settings: Settings, *, models: Path, deadline: Deadline | None = Non
         seller, "marketplace-entitlement", region_name=settings.entitlements_region, config=time_limits.MARKETPLACE
     )
     dynamodb = create_client(own, "dynamodb", config=time_limits.DYNAMODB)
+    table = settings.reconciliation_table
     return Handler(
         subscriptions=Subscriptions(
             store=DynamoDBStore(dynamodb, table=settings.registrations_table, deadline=deadline),
             entitlements=MarketplaceEntitlements(entitlements, deadline),
             products=settings.products,
+            product_codes=DynamoDBProductCodes(dynamodb, table=table, deadline=deadline) if table else None,
         )
     )

@@ -17,6 +17,8 @@ class Settings(NamedTuple):
         registrations_table: name or ARN (``REGISTRATIONS_TABLE``).
         entitlements_region: region in which GetEntitlements is called (``ENTITLEMENTS_REGION``, by default us-east-1,
             the only one in the partition ``aws``).
+        reconciliation_table: name or ARN of the reconciliation's table (``RECONCILIATION_TABLE``), or None without a
+            reconciliation.
         seller_role_arn: role in the publishing account (``SELLER_ROLE_ARN``), or None for the function's own role.
         seller_role_external_id: external ID that the role requires (``SELLER_ROLE_EXTERNAL_ID``), or None.
     """
@@ -24,6 +26,7 @@ class Settings(NamedTuple):
     products: frozenset[str]
     registrations_table: str
     entitlements_region: str
+    reconciliation_table: str | None
     seller_role_arn: str | None
     seller_role_external_id: str | None
 
@@ -38,6 +41,7 @@ class Settings(NamedTuple):
             products=frozenset(json.loads(environment["PRODUCTS"])),
             registrations_table=environment["REGISTRATIONS_TABLE"],
             entitlements_region=environment.get("ENTITLEMENTS_REGION", "us-east-1"),
+            reconciliation_table=environment.get("RECONCILIATION_TABLE"),
             seller_role_arn=environment.get("SELLER_ROLE_ARN"),
             seller_role_external_id=environment.get("SELLER_ROLE_EXTERNAL_ID"),
         )

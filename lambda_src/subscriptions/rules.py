@@ -27,7 +27,7 @@ Outcome = Literal[
 ]
 """The result of applying an event."""
 
-Call = Literal["write_status", "get_entitlements", "write_entitlements", "write_terms"]
+Call = Literal["write_status", "write_product", "get_entitlements", "write_entitlements", "write_terms"]
 """A call to AWS, for the log."""
 
 
@@ -132,6 +132,13 @@ class Store(Protocol):
         """Store an agreement's terms, which have a time of their own; at the same time an amendment wins."""
 
 
+class ProductCodes(Protocol):
+    """Where it is kept which product code belongs to a product ID: agreements name only the latter."""
+
+    def record(self, product_id: str, product_code: str) -> None:
+        """Store a product's ID and code, or raise TableUnavailableError."""
+
+
 class Subscriptions:
     """Applies events to what is stored.
 
@@ -139,12 +146,22 @@ class Subscriptions:
         store: keeps licenses and agreements.
         entitlements: asked when a license is updated.
         products: the product codes whose licenses are recorded.
+        product_codes: keeps the product code of each product ID, of the seller's other products too; by default it is
+            not kept.
     """
 
-    def __init__(self, *, store: Store, entitlements: Entitlements, products: AbstractSet[str]) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        entitlements: Entitlements,
+        products: AbstractSet[str],
+        product_codes: ProductCodes | None = None,
+    ) -> None:
         self._store = store
         self._entitlements = entitlements
         self._products = products
+        self._product_codes = product_codes
 
     def apply(self, event: Event, line: LogLine) -> None:
         """Apply one event; applying it again, or after a later one, changes nothing.
@@ -174,10 +191,12 @@ class Subscriptions:
         }
         if event.product_code not in self._products:
             line.outcome = "other_product"
+            self._record_product(event, line)
             return
         # The status first: access must not wait for the entitlements, whose failure the queue retries.
         with line.timed("write_status"):
             counted = self._store.write_license(event)
+        self._record_product(event, line)
         if counted and event.status == "ACTIVE":
             with line.timed("get_entitlements"):
                 entitlements = self._entitlements.of_license(event.product_code, event.license_arn)
@@ -187,6 +206,11 @@ class Subscriptions:
             line.outcome = "event_stale"
         else:
             line.outcome = "license_updated" if event.status == "ACTIVE" else "license_deprovisioned"
+
+    def _record_product(self, event: LicenseEvent, line: LogLine) -> None:
+        if self._product_codes and event.product_id:
+            with line.timed("write_product"):
+                self._product_codes.record(event.product_id, event.product_code)
 
     def _apply_agreement(self, event: AgreementEvent, line: LogLine) -> None:
         line.subject = {"CustomerAWSAccountId": event.account, "AgreementId": event.agreement_id}

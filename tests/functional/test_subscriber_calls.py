@@ -58,6 +58,7 @@ def settings(tables: Tables) -> Settings:
         products=frozenset({PRODUCT_CODE}),
         registrations_table=tables.registrations,
         entitlements_region="us-east-1",
+        reconciliation_table=None,
         seller_role_arn=None,
         seller_role_external_id=None,
     )

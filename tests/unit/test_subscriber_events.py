@@ -33,7 +33,7 @@ from tests.marketplace_events import (
     event,
     license_event,
 )
-from tests.subscription_fakes import FakeEntitlements, FakeTable, batch_of
+from tests.subscription_fakes import FakeEntitlements, FakeProductCodes, FakeTable, batch_of
 
 if TYPE_CHECKING:
     from tests.marketplace_events import Event
@@ -50,10 +50,14 @@ class Subscriber:
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self.table = FakeTable()
         self.entitlements = FakeEntitlements()
+        self.product_codes = FakeProductCodes()
         self._caplog = caplog
         self._handler = Handler(
             subscriptions=Subscriptions(
-                store=self.table, entitlements=self.entitlements, products=frozenset({PRODUCT_CODE})
+                store=self.table,
+                entitlements=self.entitlements,
+                products=frozenset({PRODUCT_CODE}),
+                product_codes=self.product_codes,
             )
         )
 
@@ -264,6 +268,24 @@ def test_a_license_of_another_product_is_ignored_quietly(subscriber: Subscriber)
     assert subscriber.table.items == {}
     assert subscriber.lines[0]["outcome"] == "other_product"
     assert subscriber.lines[0]["levelname"] == "INFO"
+
+
+@pytest.mark.parametrize("product_code", [PRODUCT_CODE, "another"])
+def test_any_products_code_is_recorded_with_its_id(subscriber: Subscriber, product_code: str) -> None:
+    subscriber(license_event("Updated", product_code=product_code))
+
+    assert subscriber.product_codes.of == {PRODUCT_ID: product_code}
+    assert "write_product_ms" in subscriber.lines[0]
+
+
+@pytest.mark.parametrize("product_code", [PRODUCT_CODE, "another"])
+def test_a_product_that_cannot_be_recorded_leaves_the_message_in_the_queue(
+    subscriber: Subscriber, product_code: str
+) -> None:
+    subscriber.product_codes.failing = True
+
+    assert subscriber(license_event("Updated", product_code=product_code)) == [0]
+    assert subscriber.outcomes == ["store_unavailable"]
 
 
 def test_an_advisory_is_a_warning(subscriber: Subscriber) -> None:

@@ -7,6 +7,7 @@ from subscriber.settings import Settings
 
 REQUIRED = {"PRODUCTS": '["product"]', "REGISTRATIONS_TABLE": "registrations"}
 OPTIONAL = {
+    "RECONCILIATION_TABLE": "reconciliation",
     "ENTITLEMENTS_REGION": "eusc-de-east-1",
     "SELLER_ROLE_ARN": "arn:aws:iam::444455556666:role/seller",
     "SELLER_ROLE_EXTERNAL_ID": "external-id",
@@ -18,6 +19,7 @@ def test_all_settings_are_read_from_the_environment() -> None:
         products=frozenset({"product"}),
         registrations_table="registrations",
         entitlements_region="eusc-de-east-1",
+        reconciliation_table="reconciliation",
         seller_role_arn="arn:aws:iam::444455556666:role/seller",
         seller_role_external_id="external-id",
     )
@@ -27,6 +29,7 @@ def test_entitlements_are_asked_for_in_the_one_region_that_has_them() -> None:
     settings = Settings.from_environment(REQUIRED)
 
     assert settings.entitlements_region == "us-east-1"
+    assert settings.reconciliation_table is None
     assert (settings.seller_role_arn, settings.seller_role_external_id) == (None, None)
 
 
