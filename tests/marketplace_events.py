@@ -50,12 +50,13 @@ def license_event(
     product_code: str = PRODUCT_CODE,
     license_arn: str = LICENSE,
     agreement: str = AGREEMENT,
+    product_id: str = PRODUCT_ID,
 ) -> Event:
     """Return a License Updated or a License Deprovisioned event."""
     detail = common(
         {"id": agreement},
         account=account,
-        product={"id": PRODUCT_ID, "code": product_code},
+        product={"id": product_id, "code": product_code},
         license={"arn": license_arn},
         offer={"id": "offer-q2w4e6r8t"},
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from publisher.errors import PublisherError
 from publisher.log_line import LogLine
 from publisher.stream_record import read_change, sequence_number, table_arn
-from sdk.errors import where
+from sdk.logs import where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -75,12 +73,6 @@ class CallFailedError(Exception):
         if self.throttled:
             return throttled
         return unavailable if self.unavailable else otherwise
-
-
-def where(error: Exception) -> str:
-    """Return the kind of an unforeseen error and where it was raised; not its text, which may quote what was sent."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
 
 
 @contextmanager

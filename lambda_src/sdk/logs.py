@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import traceback
+from pathlib import Path
 
 
 def silence_sdk() -> None:
@@ -16,3 +18,9 @@ def silence_sdk() -> None:
     for name in ("botocore", "urllib3"):
         logging.getLogger(name).addHandler(logging.NullHandler())
         logging.getLogger(name).propagate = False
+
+
+def where(error: Exception) -> str:
+    """Return the kind of an unforeseen error and where it was raised; not its text, which may quote what was sent."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"

@@ -7,7 +7,7 @@ and stands for all licenses of the product in the partition. An *agreement* is `
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 PARTITION_KEY = "CustomerAWSAccountId"
 SORT_KEY = "ProductLicense"
 
-ACTIVE = "ACTIVE"
-DEPROVISIONED = "DEPROVISIONED"
+ACTIVE: Literal["ACTIVE"] = "ACTIVE"
+DEPROVISIONED: Literal["DEPROVISIONED"] = "DEPROVISIONED"
 
 AGREEMENT_TERMS = (
     "AgreementIntent",

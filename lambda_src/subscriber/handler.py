@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sdk.errors import where
+from sdk.logs import where
 from subscriber.log_line import LogLine
 from subscriber.marketplace_event import read_envelope, read_event
 from subscriptions.errors import SubscriptionError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -14,6 +15,9 @@ from subscriptions.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from sdk.deadline import Deadline
     from sdk.registrations import Entitlement
 
@@ -31,11 +35,19 @@ class MarketplaceEntitlements:
     Args:
         client: with the credentials of the account that published the product.
         deadline: bounds each call.
+        pace: what to wait for before a call of an operation; by default nothing.
     """
 
-    def __init__(self, client: Client, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        client: Client,
+        deadline: Deadline,
+        *,
+        pace: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+    ) -> None:
         self._client = client
         self._deadline = deadline
+        self._pace = pace
 
     def of_license(self, product_code: str, license_arn: str) -> list[Entitlement]:
         """Return a license's entitlements, of all pages.
@@ -47,15 +59,19 @@ class MarketplaceEntitlements:
         # By the license: an account may have several of one product, whose entitlements would merge.
         request: dict[str, Any] = {"ProductCode": product_code, "Filter": {"LICENSE_ARN": [license_arn]}}
         entitlements: list[Entitlement] = []
+        while True:
+            with self._pace("get_entitlements"):
+                page = self._page(request)
+            entitlements += map(_entitlement, page.get("Entitlements", ()))
+            # A page may be empty and still have a next one.
+            if not page.get("NextToken"):
+                return entitlements
+            request["NextToken"] = page["NextToken"]
+
+    def _page(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
             with one_kind_of_error(self._deadline):
-                while True:
-                    page = self._client.get_entitlements(**request)
-                    entitlements += map(_entitlement, page.get("Entitlements", ()))
-                    # A page may be empty and still have a next one.
-                    if not page.get("NextToken"):
-                        return entitlements
-                    request["NextToken"] = page["NextToken"]
+                return self._client.get_entitlements(**request)
         except CallFailedError as failure:
             raise _error(failure)(failure.reason) from None
 

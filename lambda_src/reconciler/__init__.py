@@ -1,0 +1,1 @@
+"""The reconciler: holds what is recorded against AWS Marketplace's agreements, and records what an event missed."""

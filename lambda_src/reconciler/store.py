@@ -1,0 +1,129 @@
+"""The adapters of DynamoDB: the registrations table as it is compared, and the reconciliation's own table."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from reconciler.position import Position, PositionInvalidError
+from reconciler.reconciliation import Records
+from sdk.errors import CallFailedError, one_kind_of_error
+from sdk.items import query, read_item
+from sdk.registrations import ACTIVE
+from subscriptions.errors import TableUnavailableError
+from subscriptions.product_codes import NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from sdk.deadline import Deadline
+    from sdk.registrations import Item
+
+_POSITION = "position"
+
+
+class DynamoDBTable:
+    """Reads the registrations table.
+
+    Args:
+        client: boto3's ``dynamodb``.
+        table: name or ARN of the registrations table.
+        deadline: bounds each call.
+    """
+
+    def __init__(self, client: DynamoDBClient, *, table: str, deadline: Deadline) -> None:
+        self._client = client
+        self._table = table
+        self._deadline = deadline
+
+    def read(self, account: str) -> list[Item]:
+        """Return the items of a buyer's partition, as they are now."""
+        with _available(self._deadline):
+            return query(self._client, self._table, account)
+
+    def scan(self, after: Mapping[str, str]) -> tuple[list[Item], Mapping[str, str]]:
+        """Return the active licenses and the agreements of a page, and the key after which the next one begins."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "FilterExpression": "LicenseStatus = :active OR attribute_exists(AgreementStatus)",
+            "ExpressionAttributeValues": {":active": {"S": ACTIVE}},
+        }
+        if after:
+            request["ExclusiveStartKey"] = {name: {"S": value} for name, value in after.items()}
+        with _available(self._deadline):
+            page = self._client.scan(**request)
+        key = {name: value["S"] for name, value in page.get("LastEvaluatedKey", {}).items()}
+        return [read_item(attributes) for attributes in page.get("Items", ())], key
+
+
+class DynamoDBRecords:
+    """Keeps what runs leave in the reconciliation's table.
+
+    Args:
+        client: boto3's ``dynamodb``.
+        table: name or ARN of the reconciliation's table.
+        deadline: bounds each call.
+    """
+
+    def __init__(self, client: DynamoDBClient, *, table: str, deadline: Deadline) -> None:
+        self._client = client
+        self._table = table
+        self._deadline = deadline
+
+    def read(self) -> Records:
+        """Return what earlier runs left, read consistently."""
+        items: dict[str, Mapping[str, Any]] = {}
+        request: dict[str, Any] = {"TableName": self._table, "ConsistentRead": True}
+        with _available(self._deadline):
+            while True:
+                page = self._client.scan(**request)
+                items |= {item[NAME]["S"]: item for item in page["Items"]}
+                if "LastEvaluatedKey" not in page:
+                    break
+                request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        own = items.pop(_POSITION, {})
+        return Records(
+            position=_read_position(own["Position"]["S"]) if "Position" in own else None,
+            finished=own["FinishedRunBegan"]["S"] if "FinishedRunBegan" in own else None,
+            product_codes={name: item["ProductCode"]["S"] for name, item in items.items()},
+        )
+
+    def write(self, position: Position | None, finished: str | None) -> None:
+        """Store where an unfinished run goes on, and when the last finished one began."""
+        values = {
+            "Position": json.dumps(position.write()) if position else None,
+            "FinishedRunBegan": finished,
+        }
+        given = {name: value for name, value in values.items() if value is not None}
+        removed = [name for name, value in values.items() if value is None]
+        clauses = [f"SET {', '.join(f'{name} = :{name}' for name in given)}"] if given else []
+        clauses += [f"REMOVE {', '.join(removed)}"] if removed else []
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": {NAME: {"S": _POSITION}},
+            "UpdateExpression": " ".join(clauses),
+        }
+        if given:
+            request["ExpressionAttributeValues"] = {f":{name}": {"S": value} for name, value in given.items()}
+        with _available(self._deadline):
+            self._client.update_item(**request)
+
+
+def _read_position(written: str) -> Position | None:
+    """Return a position; None for one of another release, after which the run begins again."""
+    try:
+        return Position.read(json.loads(written))
+    except PositionInvalidError:
+        return None
+
+
+@contextmanager
+def _available(deadline: Deadline) -> Iterator[None]:
+    try:
+        with one_kind_of_error(deadline):
+            yield
+    except CallFailedError as failure:
+        raise TableUnavailableError(failure.reason) from None
