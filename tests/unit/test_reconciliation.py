@@ -707,7 +707,7 @@ def test_by_hand_a_run_is_a_backfill_from_the_time_that_is_given(seller: Seller,
     [
         ({"since": "yesterday"}, "SinceInvalid"),
         ({"since": 5}, "SinceInvalid"),
-        ({"sinse": "2026-08-01"}, "MembersInvalid"),
+        ({"after": "2026-08-01"}, "MembersInvalid"),
         ({"products": {}}, "MembersInvalid"),
         ({"since": "2026-08-01", "position": {}}, "MembersInvalid"),
         ({"since": "2026-08-01", "products": ["prod-1"]}, "ProductsInvalid"),
