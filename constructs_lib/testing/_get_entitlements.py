@@ -1,9 +1,7 @@
 """GetEntitlements: its filters, its pages and the requests that it rejects."""
 
 import json
-import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
@@ -24,13 +22,6 @@ _FILTERS = {
 _TYPES: Mapping[str, type] = {"ProductCode": str, "Filter": dict, "MaxResults": int, "NextToken": str}
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Page:
-    request: str
-    after: int
-    filled: bool
-
-
 class GetEntitlements(EntitlementService):
     """Responds to GetEntitlements.
 
@@ -41,7 +32,6 @@ class GetEntitlements(EntitlementService):
     def __init__(self, granted: Callable[[], Mapping[int, Mapping[str, Any]]]) -> None:
         super().__init__()
         self._granted = granted
-        self._pages: dict[str, _Page] = {}
 
     def respond(self, headers: Message, body: bytes) -> Response:
         """Respond to a request."""
@@ -68,32 +58,19 @@ class GetEntitlements(EntitlementService):
         if error := _type_error(given) or _value_error(given):
             return error
         product_code, filters = given["ProductCode"], given.get("Filter", {})
-        # A token continues its own request only.
-        key = json.dumps([product_code, filters], sort_keys=True)
-        granted = self._granted()
-        with self._lock:
-            page = _Page(request=key, after=-1, filled=False)
-            if "NextToken" in given:
-                known = self._pages.get(given["NextToken"])
-                if known is None or known.request != key:
-                    return _invalid("NextToken is not valid for this request.")
-                page = known
-            if self._empty_pages and not page.filled:
-                return self._respond_with([], _Page(request=key, after=page.after, filled=True))
-            found = [
-                (number, entitlement)
-                for number, entitlement in granted.items()
-                if number > page.after and entitlement["ProductCode"] == product_code and _matches(entitlement, filters)
-            ]
-            size = min(given.get("MaxResults", _MAX_RESULTS), self._at_most)
-            rest = _Page(request=key, after=found[size - 1][0], filled=False) if len(found) > size else None
-            return self._respond_with([entitlement for _, entitlement in found[:size]], rest)
-
-    def _respond_with(self, entitlements: Sequence[Mapping[str, Any]], rest: _Page | None) -> Response:
+        found = [
+            ((number,), entitlement)
+            for number, entitlement in self._granted().items()
+            if entitlement["ProductCode"] == product_code and _matches(entitlement, filters)
+        ]
+        size = given.get("MaxResults", _MAX_RESULTS)
+        page = self._pages.page([product_code, filters], given.get("NextToken"), found, size)
+        if page is None:
+            return _invalid("NextToken is not valid for this request.")
+        entitlements, token = page
         body: dict[str, Any] = {"Entitlements": entitlements}
-        if rest is not None:
-            body["NextToken"] = secrets.token_urlsafe(48)
-            self._pages[body["NextToken"]] = rest
+        if token is not None:
+            body["NextToken"] = token
         return AwsResponse(body=json.dumps(body).encode())
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from constructs_lib.testing._aws_service import AwsFaults
+from constructs_lib.testing._pages import Pages
 
 _MAX_RESULTS = 25
 
@@ -33,13 +34,12 @@ class EntitlementService(AwsFaults):
     partition. Each injected fault applies to one signed call of GetEntitlements, in order.
     """
 
-    _operation: ClassVar[str] = "GetEntitlements"
+    _operation = "GetEntitlements"
 
     def __init__(self) -> None:
         super().__init__()
         self._calls: list[GetEntitlementsCall] = []
-        self._at_most = _MAX_RESULTS
-        self._empty_pages = False
+        self._pages = Pages(_MAX_RESULTS)
 
     @property
     def calls(self) -> Sequence[GetEntitlementsCall]:
@@ -57,10 +57,7 @@ class EntitlementService(AwsFaults):
         Raises:
             ValueError: ``at_most`` is less than 1.
         """
-        if at_most < 1:
-            raise ValueError(f"at_most must be at least 1, got {at_most!r}")
-        with self._lock:
-            self._at_most, self._empty_pages = at_most, empty_pages
+        self._pages.limit(at_most, empty_pages=empty_pages)
 
     def reset(self) -> None:
         """Remove the injected faults and the recorded calls; entitlements and the size of pages stay."""
