@@ -26,7 +26,9 @@ def stream_batch(size: int) -> dict[str, Any]:
 def _message(number: int) -> dict[str, Any]:
     agreement = Agreement(
         agreement_id=_agreement_id(number),
+        initial_agreement_id=_agreement_id(number),
         accepted_at=_AT,
+        starts_at=_AT,
         ends_at=_AT + timedelta(days=365),
         offer_id="offer-0123456789abc",
         product_code=PRODUCT_CODE,

@@ -1,11 +1,11 @@
-"""The protocol of AWS Marketplace's services: JSON 1.1, signatures, and errors that a test injects."""
+"""The protocol of AWS Marketplace's services: JSON, signatures, and errors that a test injects."""
 
 import json
 import re
 from collections.abc import Collection, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
 from constructs_lib.testing._stand_in import Faults, Response
 
@@ -17,6 +17,7 @@ _MESSAGES = {
     "ExpiredTokenException": "The submitted registration token has expired.",
     "ThrottlingException": "Rate exceeded",
     "InternalServiceErrorException": "An internal error has occurred.",
+    "InternalServerException": "An internal error has occurred.",
     "AccessDeniedException": (
         "User: arn:aws:sts::111122223333:assumed-role/resolver/session is not authorized to perform: "
         "aws-marketplace:{operation} because no identity-based policy allows the aws-marketplace:{operation} action"
@@ -28,7 +29,10 @@ _MESSAGES = {
 class AwsFaults(Faults):
     """Errors of AWS for the next calls of an operation."""
 
-    _operation: ClassVar[str]
+    _operation: str
+    _internal_error = "InternalServiceErrorException"
+    # Of the errors whose status is not 400.
+    _statuses: Mapping[str, HTTPStatus] = {"InternalServiceErrorException": HTTPStatus.INTERNAL_SERVER_ERROR}
 
     def throttle(self, times: int = 1) -> None:
         """Respond with ThrottlingException.
@@ -39,15 +43,15 @@ class AwsFaults(Faults):
         self._inject_response(self._service_error("ThrottlingException"), times)
 
     def fail(self, times: int = 1) -> None:
-        """Respond with InternalServiceErrorException and status 500.
+        """Respond with AWS's internal error and status 500.
 
         Args:
             times: To how many calls.
         """
-        self._inject_response(self._service_error("InternalServiceErrorException"), times)
+        self._inject_response(self._service_error(self._internal_error), times)
 
     def refuse(self, times: int = 1, code: str = "AccessDeniedException") -> None:
-        """Respond with an error that no retry fixes, and status 400.
+        """Respond with an error that no retry fixes.
 
         Args:
             times: To how many calls.
@@ -68,15 +72,14 @@ class AwsFaults(Faults):
         self._inject(lambda _: response, times)
 
     def _service_error(self, code: str) -> Response:
-        status = HTTPStatus.INTERNAL_SERVER_ERROR if code == "InternalServiceErrorException" else HTTPStatus.BAD_REQUEST
         message = _MESSAGES.get(code, "The request was denied.").format(operation=self._operation)
-        return aws_error(code, message, status)
+        return aws_error(code, message, self._statuses.get(code, HTTPStatus.BAD_REQUEST))
 
 
-def aws_error(code: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> Response:
+def aws_error(code: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST, **members: object) -> Response:
     """Return an error as AWS sends it."""
     return AwsResponse(
-        body=json.dumps({"__type": code, "message": message}).encode(),
+        body=json.dumps({"__type": code, "message": message, **members}).encode(),
         status=status,
         headers={"x-amzn-ErrorType": code},
         outcome=code,

@@ -279,7 +279,7 @@ class Emulator:
             **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
             **{
                 f"AWS_ENDPOINT_URL_MARKETPLACE_{service}": marketplace
-                for service in ("METERING", "ENTITLEMENT_SERVICE")
+                for service in ("METERING", "ENTITLEMENT_SERVICE", "AGREEMENT")
                 if marketplace
             },
             "PATH": os.defpath,

@@ -22,7 +22,9 @@ class Agreement:
         agreement_id: ``agreement.id``.
         intent: ``agreement.intent``.
         previous_agreement_id: The agreement that this one continues.
+        initial_agreement_id: The first agreement of those that this one continues; itself if it continues none.
         accepted_at: When the buyer accepted the offer.
+        starts_at: When it starts.
         ends_at: When it ends.
         offer_id: ``offer.id``.
         product_code: ``product.code``.
@@ -36,7 +38,9 @@ class Agreement:
     agreement_id: str
     intent: str = "NEW"
     previous_agreement_id: str | None = None
+    initial_agreement_id: str
     accepted_at: datetime
+    starts_at: datetime
     ends_at: datetime
     offer_id: str
     product_code: str
@@ -45,6 +49,16 @@ class Agreement:
     seller: str
     reseller: str | None = None
     resale_authorization_id: str | None = None
+
+    @property
+    def proposer(self) -> str:
+        """The account that extended the offer."""
+        return self.reseller or self.seller
+
+    @property
+    def product_id(self) -> str:
+        """``product.id``, the same for each agreement of a product, without asking the seller for it."""
+        return f"prod-{hashlib.sha256(self.product_code.encode()).hexdigest()[:13]}"
 
     @property
     def side(self) -> str:
@@ -89,7 +103,7 @@ def _common(agreement: Agreement, _kind: str, _at: datetime) -> dict[str, Any]:
         "catalog": "AWSMarketplace",
         "agreement": {"id": agreement.agreement_id},
         "acceptor": {"accountId": agreement.buyer},
-        "proposer": {"accountId": agreement.reseller or agreement.seller},
+        "proposer": {"accountId": agreement.proposer},
         "offer": {"id": agreement.offer_id},
     }
     if agreement.resale_authorization_id is not None:
@@ -109,7 +123,7 @@ def _terms(agreement: Agreement, _kind: str, _at: datetime) -> dict[str, Any]:
             "intent": agreement.intent,
             "status": "ACTIVE",
             "acceptanceTime": _text(agreement.accepted_at),
-            "startTime": _text(agreement.accepted_at),
+            "startTime": _text(agreement.starts_at),
             "endTime": _text(agreement.ends_at),
         }
     }
@@ -133,7 +147,7 @@ def _ended(agreement: Agreement, kind: str, at: datetime) -> dict[str, Any]:
 
 def _license(agreement: Agreement, _kind: str, _at: datetime) -> dict[str, Any]:
     return {
-        "product": {"id": _product_id(agreement), "code": agreement.product_code},
+        "product": {"id": agreement.product_id, "code": agreement.product_code},
         "license": {"arn": agreement.license_arn},
     }
 
@@ -141,7 +155,7 @@ def _license(agreement: Agreement, _kind: str, _at: datetime) -> dict[str, Any]:
 def _advisory(agreement: Agreement, kind: str, at: datetime) -> dict[str, Any]:
     issued, resolved = {"issuedAt": _text(at)}, {"resolvedAt": _text(at)}
     return {
-        "product": {"id": _product_id(agreement)},
+        "product": {"id": agreement.product_id},
         "advisory": issued | resolved if kind.endswith("Resolved") else issued,
     }
 
@@ -165,7 +179,7 @@ def _cancellation(agreement: Agreement, kind: str, at: datetime) -> dict[str, An
         "agreement": {
             "id": agreement.agreement_id,
             "acceptorId": agreement.buyer,
-            "productId": _product_id(agreement),
+            "productId": agreement.product_id,
             "offerId": agreement.offer_id,
         },
         "agreementCancellationRequest": {
@@ -187,7 +201,7 @@ def _auto_renewal(agreement: Agreement, at: datetime) -> dict[str, Any]:
 
 
 def _product(agreement: Agreement) -> dict[str, Any]:
-    return {"product": {"id": _product_id(agreement), "title": "Product"}}
+    return {"product": {"id": agreement.product_id, "title": "Product"}}
 
 
 _PROPOSER = {"proposer": {"name": "Seller"}}
@@ -203,11 +217,6 @@ _DETAILS: Mapping[str, Callable[[Agreement, str, datetime], dict[str, Any]]] = {
     "License": _with(_license),
     _CANCELLATION: _cancellation,
 }
-
-
-def _product_id(agreement: Agreement) -> str:
-    # The same for each event of a product, without asking the seller for it.
-    return f"prod-{hashlib.sha256(agreement.product_code.encode()).hexdigest()[:13]}"
 
 
 def _merged(detail: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,13 +13,34 @@ from typing import Any, Literal
 
 from constructs_lib.testing import _ids
 from constructs_lib.testing._marketplace_events import NEVER, Agreement, marketplace_event
-from constructs_lib.testing.marketplace_customer import MarketplaceCustomer
+from constructs_lib.testing.marketplace_customer import MarketplaceContact, MarketplaceCustomer
 from constructs_lib.testing.movable_clock import MovableClock
 
 # After the buyer accepts: Created, Ended of the agreement that it continues, License Updated. After Ended: License
 # Deprovisioned. As in a real purchase, except for the second, which no source tells.
 _CREATED, _CONTINUED, _LICENSED, _DEPROVISIONED = (timedelta(seconds=seconds) for seconds in (11, 42, 72, 31))
 _TERM = timedelta(days=365)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgreementRecord:
+    """An agreement as the Agreement API knows it, also after it has ended.
+
+    Attributes:
+        agreement: What events say of it.
+        status: Its status.
+        updated_at: When a step last changed it.
+        licensed_at: When its license has been provisioned: the time of License Updated.
+        deprovisioned_at: When its license is deprovisioned: the time of License Deprovisioned.
+        contact: The contact that the buyer gave.
+    """
+
+    agreement: Agreement
+    status: str = "ACTIVE"
+    updated_at: datetime
+    licensed_at: datetime
+    deprovisioned_at: datetime | None = None
+    contact: MarketplaceContact | None
 
 
 @dataclass(kw_only=True)
@@ -42,6 +63,8 @@ class MarketplaceLives:
         self._lives_lock = threading.Lock()
         # A buyer is found by each agreement and license that they have had.
         self._lives: dict[MarketplaceCustomer, _Life] = {}
+        # By their ids, in the order in which they were accepted.
+        self._records: dict[str, AgreementRecord] = {}
         self._numbers = count()
 
     def subscribe(
@@ -49,34 +72,45 @@ class MarketplaceLives:
         customer: MarketplaceCustomer,
         *,
         entitlements: Mapping[str, float | str | bool] | None = None,
+        starts: datetime | None = None,
         ends: datetime | None = None,
         reseller_account_id: str | None = None,
+        contact: MarketplaceContact | None = None,
     ) -> list[dict[str, Any]]:
         """Let a buyer accept an offer: Created, then License Updated.
 
         Args:
             customer: The buyer; without license and agreement (a legacy product's) those in the events are generated.
             entitlements: Dimension to value; none, as in a product that is paid by usage, by default.
-            ends: When the agreement ends, and entitlements expire; by default a year from now if there are any,
+            starts: When the agreement starts, if it is dated ahead: License Updated and the entitlements come then, and
+                the buyer's next step is later than that.
+            ends: When the agreement ends, and entitlements expire; by default a year from its start if there are any,
                 otherwise never.
             reseller_account_id: The account that extended the offer, if it is a reseller: the seller then gets the
                 manufacturer's agreement events.
+            contact: The contact that the buyer gives, for this agreement and those that follow it.
 
         Returns:
             The events in AWS Marketplace's order.
 
         Raises:
-            ValueError: The buyer has subscribed before, or a value is not finite.
+            ValueError: The buyer has subscribed before, a value is not finite, or ``starts`` is in the past.
         """
         entitlements = _checked(entitlements or {})
         with self._lives_lock:
             if customer in self._lives:
                 raise ValueError("the customer has subscribed before: use resubscribe, or another customer")
             at = self._now()
+            starts_at = starts.replace(microsecond=0) if starts else at
+            if starts_at < at:
+                raise ValueError(f"starts must not be in the past, got {starts_at.isoformat()}")
+            agreement_id = customer.agreement_id or _ids.agreement_id()
             agreement = Agreement(
-                agreement_id=customer.agreement_id or _ids.agreement_id(),
+                agreement_id=agreement_id,
+                initial_agreement_id=agreement_id,
                 accepted_at=at,
-                ends_at=_end(ends, at, entitlements),
+                starts_at=starts_at,
+                ends_at=_end(ends, starts_at, entitlements),
                 offer_id=_ids.offer_id(),
                 product_code=customer.product_code,
                 license_arn=customer.license_arn or _ids.license_arn(),
@@ -88,7 +122,9 @@ class MarketplaceLives:
             life = _Life(customer=customer, agreement=agreement, entitlements={}, granted={}, last=at)
             self._lives[customer] = life
             self._grant(life, entitlements)
-            return [self._agreement_event(life, "Created", at + _CREATED), _license_event(life, at + _LICENSED)]
+            licensed_at = max(starts_at, at + _LICENSED)
+            self._record(life, at, licensed_at, contact)
+            return [self._agreement_event(life, "Created", at + _CREATED), _license_event(life, licensed_at)]
 
     def change(
         self,
@@ -117,6 +153,7 @@ class MarketplaceLives:
             if new_agreement:
                 return self._continue(life, at, "REPLACE", entitlements, life.agreement.ends_at)
             self._grant(life, entitlements)
+            self._update(life.agreement, at)
             return [self._agreement_event(life, "Amended", at + _CREATED), _license_event(life, at + _LICENSED)]
 
     def renew(
@@ -155,6 +192,7 @@ class MarketplaceLives:
                 return self._continue(life, at, "RENEW", entitlements, ends, new_license=new_license)
             life.agreement = replace(life.agreement, ends_at=ends)
             self._grant(life, entitlements)
+            self._update(life.agreement, at)
             return [_license_event(life, at + _LICENSED)]
 
     def resubscribe(
@@ -205,6 +243,8 @@ class MarketplaceLives:
         with self._lives_lock:
             life, at = self._step(customer, active=True)
             life.active, life.granted = False, {}
+            self._update(life.agreement, at, status=status)
+            self._deprovision(life.agreement.license_arn, at + _DEPROVISIONED)
             return [
                 self._agreement_event(life, "Ended", at, status=status),
                 _license_event(life, at + _DEPROVISIONED, kind="Deprovisioned"),
@@ -242,9 +282,12 @@ class MarketplaceLives:
                 life.last = at = self._now(life)
                 return marketplace_event(detail_type, life.agreement, at, detail)
             at = self._now()
+        agreement_id = customer.agreement_id or _ids.agreement_id()
         agreement = Agreement(
-            agreement_id=customer.agreement_id or _ids.agreement_id(),
+            agreement_id=agreement_id,
+            initial_agreement_id=agreement_id,
             accepted_at=at,
+            starts_at=at,
             ends_at=NEVER,
             offer_id=_ids.offer_id(),
             product_code=customer.product_code,
@@ -304,8 +347,17 @@ class MarketplaceLives:
 
     def _entitlements(self) -> Mapping[int, Mapping[str, Any]]:
         with self._lives_lock:
-            lives = {id(life): life for life in self._lives.values()}.values()
+            now = self.clock()
+            lives = [
+                life
+                for life in {id(life): life for life in self._lives.values()}.values()
+                if not is_scheduled(life.agreement, now)
+            ]
             return dict(sorted(item for life in lives for item in life.granted.items()))
+
+    def _agreements(self) -> Mapping[str, AgreementRecord]:
+        with self._lives_lock:
+            return dict(self._records)
 
     def _now(self, life: _Life | None = None) -> datetime:
         """Return the clock's time; of a buyer, later than their last event, as events have whole seconds."""
@@ -335,12 +387,15 @@ class MarketplaceLives:
 
     def _accept(self, life: _Life, at: datetime, intent: str, ends: datetime, *, new_license: bool) -> None:
         before = life.agreement
+        agreement_id = _ids.agreement_id()
         life.agreement = replace(
             before,
-            agreement_id=_ids.agreement_id(),
+            agreement_id=agreement_id,
             intent=intent,
             previous_agreement_id=None if intent == "NEW" else before.agreement_id,
+            initial_agreement_id=agreement_id if intent == "NEW" else before.initial_agreement_id,
             accepted_at=at,
+            starts_at=at,
             ends_at=ends,
             offer_id=_ids.offer_id(),
             license_arn=_ids.license_arn() if new_license else before.license_arn,
@@ -351,6 +406,21 @@ class MarketplaceLives:
         if life.customer.license_arn is not None:
             life.customer = replace(life.customer, license_arn=life.agreement.license_arn)
         self._lives[life.customer] = life
+        self._record(life, at, at + _LICENSED, self._records[before.agreement_id].contact)
+
+    def _record(self, life: _Life, at: datetime, licensed_at: datetime, contact: MarketplaceContact | None) -> None:
+        self._records[life.agreement.agreement_id] = AgreementRecord(
+            agreement=life.agreement, updated_at=at, licensed_at=licensed_at, contact=contact
+        )
+
+    def _update(self, agreement: Agreement, at: datetime, *, status: str = "ACTIVE") -> None:
+        known = self._records[agreement.agreement_id]
+        self._records[agreement.agreement_id] = replace(known, agreement=agreement, updated_at=at, status=status)
+
+    def _deprovision(self, license_arn: str, at: datetime) -> None:
+        for agreement_id, known in self._records.items():
+            if known.agreement.license_arn == license_arn and known.deprovisioned_at is None:
+                self._records[agreement_id] = replace(known, deprovisioned_at=at)
 
     def _continue(
         self,
@@ -365,13 +435,17 @@ class MarketplaceLives:
         old = replace(life)
         self._accept(life, at, intent, ends, new_license=new_license)
         self._grant(life, entitlements)
+        status = "RENEWED" if intent == "RENEW" else "REPLACED"
+        self._update(old.agreement, at, status=status)
         events = [
             self._agreement_event(life, "Created", at + _CREATED),
-            self._agreement_event(old, "Ended", at + _CONTINUED, status="RENEWED" if intent == "RENEW" else "REPLACED"),
+            self._agreement_event(old, "Ended", at + _CONTINUED, status=status),
             _license_event(life, at + _LICENSED),
         ]
         if new_license:
-            events.append(_license_event(old, at + _LICENSED + _DEPROVISIONED, kind="Deprovisioned"))
+            deprovisioned_at = at + _LICENSED + _DEPROVISIONED
+            self._deprovision(old.agreement.license_arn, deprovisioned_at)
+            events.append(_license_event(old, deprovisioned_at, kind="Deprovisioned"))
             life.last = old.last
         return events
 
@@ -385,6 +459,11 @@ class MarketplaceLives:
 def _license_event(life: _Life, at: datetime, *, kind: str = "Updated") -> dict[str, Any]:
     life.last = max(life.last, at)
     return marketplace_event(f"License {kind} - Manufacturer", life.agreement, at)
+
+
+def is_scheduled(agreement: Agreement, now: datetime) -> bool:
+    """Tell whether an agreement is dated ahead and has not started."""
+    return agreement.accepted_at < agreement.starts_at and now < agreement.starts_at
 
 
 def _checked(entitlements: Mapping[str, float | str | bool]) -> Mapping[str, float | str | bool]:

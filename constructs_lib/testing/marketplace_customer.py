@@ -1,10 +1,29 @@
-"""A buyer, for the stand-ins."""
+"""A buyer and their contact, for the stand-ins."""
 
 import string
 from dataclasses import dataclass
 from typing import Self
 
 from constructs_lib.testing import _ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarketplaceContact:
+    """A buyer's contact, as GetAgreementContacts returns it.
+
+    Attributes:
+        first_name: ``firstName``.
+        last_name: ``lastName``.
+        email_address: ``emailAddress``.
+        company_name: ``companyName``.
+        country_code: ``countryCode``, of two letters.
+    """
+
+    first_name: str
+    last_name: str
+    email_address: str
+    company_name: str
+    country_code: str
 
 
 @dataclass(frozen=True, kw_only=True)

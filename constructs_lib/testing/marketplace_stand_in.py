@@ -12,10 +12,11 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from constructs_lib._marketplace_regions import MARKETPLACE_REGIONS
+from constructs_lib.testing._agreement_api import JSON_1_0, AgreementApi
 from constructs_lib.testing._aws_service import (
     JSON,
     AwsFaults,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from email.message import Message
 
+    from constructs_lib.testing.agreement_service import AgreementService
     from constructs_lib.testing.entitlement_service import EntitlementService
     from constructs_lib.testing.marketplace_customer import MarketplaceCustomer
 
@@ -80,7 +82,9 @@ class ResolveCustomerCall:
 
 
 class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
-    """An HTTP server on 127.0.0.1 that responds to ResolveCustomer and GetEntitlements as AWS Marketplace does.
+    """An HTTP server on 127.0.0.1 that responds to a seller's calls as AWS Marketplace does.
+
+    It responds to ResolveCustomer, GetEntitlements and the Agreement API.
 
     It runs within a ``with`` block. Calls must be signed for ``aws-marketplace``; the signature itself is not verified,
     so any secret key works, in any region that has ResolveCustomer. Each injected fault applies to one signed call, in
@@ -88,11 +92,12 @@ class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
     other token, so it suits tests in which several buyers arrive at once.
 
     Buyers subscribe, change, renew, resubscribe and cancel. Each step returns AWS Marketplace's events in the envelope
-    of EventBridge, and decides what GetEntitlements and ResolveCustomer return from then on. Events have the clock's
+    of EventBridge, and decides what the operations return from then on. Events have the clock's
     time and the seconds between them of a real purchase; a buyer's next step is later than their last event.
 
     Attributes:
         entitlements: GetEntitlements, with its own faults and calls.
+        agreements: The Agreement API, with its own faults and calls.
 
     Example:
         ```python
@@ -107,7 +112,8 @@ class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
     """
 
     entitlements: EntitlementService
-    _operation: ClassVar[str] = "ResolveCustomer"
+    agreements: AgreementService
+    _operation = "ResolveCustomer"
 
     def __init__(
         self,
@@ -133,6 +139,8 @@ class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
         self._get_entitlements = GetEntitlements(self._entitlements)
         self.entitlements = self._get_entitlements
         self.clock = clock or MovableClock()
+        self._agreement_api = AgreementApi(self._agreements, self.clock, seller_account_id)
+        self.agreements = self._agreement_api
         self._token_lifetime = token_lifetime
         self._redeem_once = redeem_once
         self._tokens: dict[str, tuple[MarketplaceCustomer, datetime, str | None]] = {}
@@ -143,7 +151,7 @@ class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
 
     @property
     def endpoint_url(self) -> str:
-        """The URL for ``AWS_ENDPOINT_URL_MARKETPLACE_METERING`` and ``…_MARKETPLACE_ENTITLEMENT_SERVICE``.
+        """The URL for ``AWS_ENDPOINT_URL_MARKETPLACE_…``: ``METERING``, ``ENTITLEMENT_SERVICE`` and ``AGREEMENT``.
 
         Raises:
             RuntimeError: The stand-in is not running.
@@ -224,11 +232,12 @@ class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
             self._fulfillment_url, self._offers, self._deliver = fulfillment_url, tuple(offers), deliver
 
     def reset(self) -> None:
-        """Remove the injected faults and the recorded calls, of both operations; tokens, buyers and the page stay."""
+        """Remove the injected faults and the recorded calls, of all operations; tokens, buyers and the page stay."""
         with self._lock:
             self._faults.clear()
             self._calls.clear()
         self.entitlements.reset()
+        self.agreements.reset()
 
     def _respond(self, method: str, path: str, headers: Message, body: bytes) -> Response:
         response = self._get(path) if method == "GET" else self._post(path, headers, body)
@@ -306,6 +315,8 @@ class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
             return self._take_step(body)
         if path != "/":
             return _NOT_FOUND
+        if headers.get_content_type() == JSON_1_0:
+            return self._agreement_api.respond(headers, body)
         target = headers.get("X-Amz-Target") if headers.get_content_type() == JSON else None
         if target == _GET_ENTITLEMENTS:
             return self._get_entitlements.respond(headers, body)

@@ -27,12 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def marketplace_stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[MarketplaceStandIn]:
-    """A running Marketplace stand-in, to which every AWS SDK in the test sends ResolveCustomer and GetEntitlements."""
+    """A running Marketplace stand-in, to which every AWS SDK in the test sends its calls of AWS Marketplace."""
     from constructs_lib.testing import MarketplaceStandIn  # noqa: PLC0415 - see the module
 
     _isolate(monkeypatch)
     with MarketplaceStandIn() as stand_in:
-        for service in ("METERING", "ENTITLEMENT_SERVICE"):
+        for service in ("METERING", "ENTITLEMENT_SERVICE", "AGREEMENT"):
             monkeypatch.setenv(f"AWS_ENDPOINT_URL_MARKETPLACE_{service}", stand_in.endpoint_url)
         yield stand_in
 
