@@ -23,6 +23,7 @@ Run = Literal["hourly", "first", "backfill"]
 Finding = Literal[
     "license_missed",
     "agreement_missed",
+    "terms_updated",
     "event_stale",
     "buyer_lost",
     "product_unknown",
@@ -60,7 +61,7 @@ RUN_FIELDS = (
 )
 """All fields of an invocation's line; its message is ``run``."""
 
-_INFORMATION = frozenset({"event_stale", "finished", "unfinished"})
+_INFORMATION = frozenset({"terms_updated", "event_stale", "finished", "unfinished"})
 _ERRORS = frozenset({"marketplace_refused", "event_malformed", "unexpected_error"})
 
 

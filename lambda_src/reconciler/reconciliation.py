@@ -55,11 +55,9 @@ _SAAS = "SaaSProduct"
 _MISSED: Mapping[str, Finding] = {
     "license_updated": "license_missed",
     "license_deprovisioned": "license_missed",
-    "agreement_recorded": "agreement_missed",
-    "agreement_ended": "agreement_missed",
     "event_stale": "event_stale",
 }
-"""The outcome of recording to what it means for a run."""
+"""The outcome of recording to what it means for a run, if that is always the same."""
 
 _COUNTED = {
     "license_missed": "missed",
@@ -339,8 +337,12 @@ class Reconciliation:
         chain: list[Agreement] = []
         if agreement.is_continuation and "AgreementTermsAt" not in item:
             chain = self._agreements.chain(str(agreement.initial_agreement_id))
-        if event := missed_agreement(agreement, item, chain):
-            self._record(event, run)
+        event = missed_agreement(agreement, item, chain)
+        if event is None:
+            return
+        # No event may have told it: some renewals only move the end.
+        only_terms = "AgreementTermsAt" in item and item.get("AgreementStatus") == agreement.status
+        self._record(event, run, recorded="terms_updated" if only_terms else "agreement_missed")
 
     def _check_license(self, agreement: Agreement, license_: License, partition: Sequence[Item], run: _Run) -> None:
         item = next((each for each in partition if each.get("LicenseArn") == license_.license_arn), None)
@@ -411,10 +413,12 @@ class Reconciliation:
         if parse(active_since) <= self._now() - self._lost_buyer_delay and not is_registered(sort_key, partition):
             run.report("buyer_lost", subject)
 
-    def _record(self, event: LicenseEvent | AgreementEvent, run: _Run) -> None:
+    def _record(
+        self, event: LicenseEvent | AgreementEvent, run: _Run, *, recorded: Finding = "agreement_missed"
+    ) -> None:
         line = FindingLine(run=run.position.run)
         self._subscriptions.apply(event, line)
-        run.report(_MISSED[str(line.outcome)], line.subject)
+        run.report(_MISSED.get(str(line.outcome), recorded), line.subject)
 
 
 def _fail(error: SubscriptionError, _run: _Run) -> None:

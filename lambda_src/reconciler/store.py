@@ -86,7 +86,7 @@ class DynamoDBRecords:
                 request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
         own = items.pop(_POSITION, {})
         return Records(
-            position=_read_position(own["Position"]["S"]) if "Position" in own else None,
+            position=_read_position(own["RunPosition"]["S"]) if "RunPosition" in own else None,
             finished=own["FinishedRunBegan"]["S"] if "FinishedRunBegan" in own else None,
             product_codes={name: item["ProductCode"]["S"] for name, item in items.items()},
         )
@@ -94,7 +94,7 @@ class DynamoDBRecords:
     def write(self, position: Position | None, finished: str | None) -> None:
         """Store where an unfinished run goes on, and when the last finished one began."""
         values = {
-            "Position": json.dumps(position.write()) if position else None,
+            "RunPosition": json.dumps(position.write()) if position else None,
             "FinishedRunBegan": finished,
         }
         given = {name: value for name, value in values.items() if value is not None}

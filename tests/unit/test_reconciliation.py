@@ -778,13 +778,13 @@ def test_calls_keep_their_pace_and_are_counted() -> None:
     ("recorded", "same"),
     [("2026-08-20T14:00:00.734Z", True), ("2026-08-20T14:00:01Z", False), ("soon", False)],
 )
-def test_a_term_is_the_same_at_the_same_second(seller: Seller, recorded: str, *, same: bool) -> None:
+def test_a_term_is_the_same_at_the_same_second(seller: Seller, recorded: str, lines: Lines, *, same: bool) -> None:
     subscribed(seller)
     seller.table.items[BUYER, "#agmt-l-1-1"]["AgreementAcceptedAt"] = recorded
 
-    assert seller.reconcile()["missed"] == (0 if same else 1)
-    if not same:
-        assert seller.table.items[BUYER, "#agmt-l-1-1"]["AgreementIntent"] == "AMEND"
+    assert seller.reconcile()["missed"] == 0
+    assert [line["outcome"] for line in lines()[:-1]] == ([] if same else ["terms_updated"])
+    assert seller.table.items[BUYER, "#agmt-l-1-1"]["AgreementIntent"] == ("NEW" if same else "AMEND")
 
 
 def test_settings_are_read_from_the_environment() -> None:
