@@ -124,7 +124,7 @@ def _class(package: str, node: ast.ClassDef) -> str:
     # A seller catches errors and makes none.
     if init and not node.name.endswith("Error"):
         parts.append(_parameters(node.name, init.args, entries))
-    elif declared and not init:
+    elif declared and "__init__" not in methods:
         parts.append(_fields(node.name, declared, attributes))
         attributes = {}
     for error, text in doc.sections.get("Raises", {}).items():
