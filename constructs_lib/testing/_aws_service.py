@@ -43,7 +43,7 @@ class AwsFaults(Faults):
         self._inject_response(self._service_error("ThrottlingException"), times)
 
     def fail(self, times: int = 1) -> None:
-        """Respond with AWS's internal error and status 500.
+        """Respond with InternalServiceErrorException, in the Agreement API InternalServerException, and status 500.
 
         Args:
             times: To how many calls.
@@ -51,7 +51,7 @@ class AwsFaults(Faults):
         self._inject_response(self._service_error(self._internal_error), times)
 
     def refuse(self, times: int = 1, code: str = "AccessDeniedException") -> None:
-        """Respond with an error that no retry fixes.
+        """Respond with an error that no retry fixes, and status 400; the Agreement API denies access with 403.
 
         Args:
             times: To how many calls.

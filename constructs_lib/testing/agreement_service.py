@@ -1,17 +1,17 @@
 """The Agreement API of the Marketplace stand-in: its faults, its pages, its quotas and the calls that it received."""
 
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Literal
 
 from constructs_lib.testing._aws_service import AwsFaults
 from constructs_lib.testing._pages import Pages
+from constructs_lib.testing._quota import Quota
 
 _MAX_RESULTS = 50
-# Calls per second, of an account in a region: https://docs.aws.amazon.com/marketplace/latest/APIReference/api-quotas.html
+# Calls per second: https://docs.aws.amazon.com/marketplace/latest/developerguide/agreement-service-quotas.html
 _QUOTAS = {"SearchAgreements": 5, "DescribeAgreement": 5, "GetAgreementEntitlements": 10}
 
 
@@ -50,6 +50,11 @@ class AgreementOperation(AwsFaults):
     }
 
     def __init__(self, operation: str) -> None:
+        """Begin without faults.
+
+        Args:
+            operation: The operation's name, such as ``SearchAgreements``.
+        """
         super().__init__()
         self._operation = operation
 
@@ -141,30 +146,3 @@ class AgreementService:
             "GetAgreementEntitlements": self.get_agreement_entitlements,
             "GetAgreementContacts": self.get_agreement_contacts,
         }
-
-
-class Quota:
-    """A token bucket that holds the calls of one second.
-
-    Args:
-        rate: Calls per second.
-        clock: The time in seconds.
-    """
-
-    def __init__(self, rate: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rate = rate
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._tokens = float(rate)
-        self._at = clock()
-
-    def allows(self) -> bool:
-        """Count a call, and tell whether it is within the quota."""
-        with self._lock:
-            now = self._clock()
-            self._tokens = min(self._rate, self._tokens + (now - self._at) * self._rate)
-            self._at = now
-            if self._tokens < 1:
-                return False
-            self._tokens -= 1
-            return True

@@ -82,18 +82,17 @@ class ResolveCustomerCall:
 
 
 class MarketplaceStandIn(AwsFaults, StandIn, MarketplaceLives):
-    """An HTTP server on 127.0.0.1 that responds to a seller's calls as AWS Marketplace does.
+    """An HTTP server on 127.0.0.1 that responds as AWS Marketplace does to a seller.
 
-    It responds to ResolveCustomer, GetEntitlements and the Agreement API.
-
-    It runs within a ``with`` block. Calls must be signed for ``aws-marketplace``; the signature itself is not verified,
-    so any secret key works, in any region that has ResolveCustomer. Each injected fault applies to one signed call, in
-    order; after that, calls succeed again. A token minted with an error gets that error in every call and disturbs no
-    other token, so it suits tests in which several buyers arrive at once.
+    It has ResolveCustomer, GetEntitlements and the Agreement API, and runs within a ``with`` block. Calls must be
+    signed for ``aws-marketplace`` in a region that has the operation; the signature itself is not verified, so any
+    secret key works. Each injected fault applies to one signed call of ResolveCustomer, in order; after that, calls
+    succeed again. A token minted with an error gets that error in every call and disturbs no other token, so it suits
+    tests in which several buyers arrive at once.
 
     Buyers subscribe, change, renew, resubscribe and cancel. Each step returns AWS Marketplace's events in the envelope
-    of EventBridge, and decides what the operations return from then on. Events have the clock's
-    time and the seconds between them of a real purchase; a buyer's next step is later than their last event.
+    of EventBridge, and decides what the operations return from then on. Events have the clock's time and the seconds
+    between them of a real purchase; a buyer's next step is later than their last event.
 
     Attributes:
         entitlements: GetEntitlements, with its own faults and calls.

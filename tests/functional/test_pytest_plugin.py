@@ -40,6 +40,12 @@ def test_entitlements(marketplace_stand_in):
     assert entitlement["Value"] == {"IntegerValue": 10}
 
 
+def test_agreements(marketplace_stand_in):
+    marketplace_stand_in.subscribe(CUSTOMER)
+    client = boto3.client("marketplace-agreement", region_name="us-east-1")
+    assert client.describe_agreement(agreementId=CUSTOMER.agreement_id)["status"] == "ACTIVE"
+
+
 def test_claims(claim_stand_in):
     with ClaimClient(claim_stand_in.claim_url) as client:
         assert client.claim(claim_stand_in.mint(CUSTOMER))["ProductCode"] == CUSTOMER.product_code
@@ -77,7 +83,7 @@ def test_the_fixtures_run_stand_ins_for_any_configuration_of_the_machine(
     ignored = ("ignore:datetime.datetime.utcnow:DeprecationWarning", "ignore::pytest.PytestAssertRewriteWarning")
     result = pytester.runpytest_inprocess("-p", PLUGIN, "-Werror", *(f"-W{warning}" for warning in ignored))
 
-    result.assert_outcomes(passed=5)
+    result.assert_outcomes(passed=6)
 
 
 class FakeLocalAws:

@@ -458,6 +458,7 @@ RUNNERS: Mapping[str, Callable[[Block, Path], None]] = {
     "docs/testing.md#a-backend-that-claims": pytest_script,
     "docs/testing.md#a-deployed-stack 2": by_a_new_user,
     "docs/testing.md#a-stack": by_a_new_user,
+    "docs/testing.md#code-that-calls-the-agreement-api": pytest_script,
     "docs/testing.md#code-that-handles-aws-marketplaces-events": pytest_script,
     "docs/testing.md#code-that-reads-entitlements": pytest_script,
     "docs/testing.md#code-that-redeems-registration-tokens": pytest_script,
