@@ -47,8 +47,8 @@ WINDOW = timedelta(hours=26)
 
 _OVERLAP = timedelta(hours=1)
 
-# A comparison makes a few calls, each with its retries.
-_RESERVE_SECONDS = 60
+RESERVE_SECONDS = 90
+"""How long a comparison may take, whatever AWS does: a few calls, each with its retries."""
 
 _SAAS = "SaaSProduct"
 
@@ -244,7 +244,7 @@ class Reconciliation:
             run.position = run.position.at(step)
             try:
                 for check in self._checks(run, seller):
-                    if remaining() < _RESERVE_SECONDS:
+                    if remaining() < RESERVE_SECONDS:
                         return "unfinished"
                     self._attempt(check, run)
             except SubscriptionError as error:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _POSITION = "position"
 
+# A whole megabyte may take longer than a call may.
+_PAGE = 200
+
 
 class DynamoDBTable:
     """Reads the registrations table.
@@ -48,6 +51,7 @@ class DynamoDBTable:
         """Return the active licenses and the agreements of a page, and the key after which the next one begins."""
         request: dict[str, Any] = {
             "TableName": self._table,
+            "Limit": _PAGE,
             "FilterExpression": "LicenseStatus = :active OR attribute_exists(AgreementStatus)",
             "ExpressionAttributeValues": {":active": {"S": ACTIVE}},
         }

@@ -8,6 +8,7 @@ import pytest
 
 from constructs_lib.registration._resolver import TIMEOUT_SECONDS
 from constructs_lib.subscriptions._functions import TIMEOUT_SECONDS as SUBSCRIPTIONS_TIMEOUT_SECONDS
+from reconciler.reconciliation import RESERVE_SECONDS
 from sdk import time_limits
 
 
@@ -48,3 +49,10 @@ def test_the_calls_of_one_message_or_one_publication_end_inside_the_functions_ti
     publication = longest(time_limits.DYNAMODB) + longest(time_limits.EVENTS)
 
     assert max(message, publication) < SUBSCRIPTIONS_TIMEOUT_SECONDS
+
+
+def test_a_comparison_ends_in_the_time_that_is_kept_for_it() -> None:
+    agreement = 3 * longest(time_limits.DYNAMODB) + longest(time_limits.MARKETPLACE)
+    license_ = 3 * longest(time_limits.DYNAMODB) + 3 * longest(time_limits.MARKETPLACE)
+
+    assert longest(time_limits.STS) + agreement + license_ <= RESERVE_SECONDS
