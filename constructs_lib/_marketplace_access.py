@@ -9,6 +9,8 @@ from aws_cdk import aws_iam as iam
 from constructs_lib._acknowledged import acknowledge
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from constructs import Construct
 
 
@@ -28,13 +30,31 @@ def grant_get_entitlements(scope: Construct, role: iam.IRole) -> None:
     _grant(scope, role, "GetEntitlements")
 
 
-def _grant(scope: Construct, role: iam.IRole, operation: str) -> None:
+def grant_agreements(scope: Construct, role: iam.IRole) -> None:
+    """Let a role find the seller's own agreements and their licenses, by a policy for each call below ``scope``.
+
+    The conditions are those of AWS's managed policy for sellers. Not confirmed is whether GetAgreementEntitlements has
+    the agreement's type, so it has no condition.
+
+    https://docs.aws.amazon.com/marketplace/latest/APIReference/agreement-api-access-control.html
+    """
+    conditions = {
+        "StringEquals": {"aws-marketplace:PartyType": "Proposer"},
+        "ForAllValues:StringEquals": {"aws-marketplace:AgreementType": "PurchaseAgreement"},
+    }
+    _grant(scope, role, "SearchAgreements", conditions)
+    _grant(scope, role, "GetAgreementEntitlements")
+
+
+def _grant(
+    scope: Construct, role: iam.IRole, operation: str, conditions: Mapping[str, Mapping[str, str]] | None = None
+) -> None:
     action = f"aws-marketplace:{operation}"
     policy = iam.Policy(
         scope,
         operation,
         roles=[role],
-        statements=[iam.PolicyStatement(actions=[action], resources=["*"])],
+        statements=[iam.PolicyStatement(actions=[action], resources=["*"], conditions=conditions)],
     )
     acknowledge(
         policy,

@@ -16,6 +16,7 @@ from constructs_lib._types import check_type, implementation, mapping, sequence,
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from aws_cdk import Duration
     from aws_cdk import aws_kms as kms
     from constructs import Construct
 
@@ -103,6 +104,20 @@ def _validate_partition(marketplace_region: str, partition: str | None, stack_re
         f"marketplace_region: must be in the partition of the stack, {of_stack}, where ResolveCustomer is available in "
         f"{', '.join(valid) or 'no region'}, got {marketplace_region!r}"
     )
+
+
+def validate_seconds(name: str, value: Duration, shortest: Duration, longest: Duration) -> None:
+    """Reject what a function cannot count in whole seconds, and what is too short or too long for it."""
+    if value.is_unresolved():
+        if value.unit_label() != "seconds":
+            raise ValueError(f"{name}: a CDK token must be given as Duration.seconds, got {value.unit_label()}")
+        return
+    seconds = value.to_seconds(integral=False)
+    if not (shortest.to_seconds() <= seconds <= longest.to_seconds() and seconds == int(seconds)):
+        raise ValueError(
+            f"{name}: must be whole seconds, from {shortest.to_human_string()} to {longest.to_human_string()}, got "
+            f"{value.to_human_string()}"
+        )
 
 
 def validate_encryption_key(key: kms.IKey | None, stack_region: str) -> None:

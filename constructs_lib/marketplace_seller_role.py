@@ -8,7 +8,7 @@ import jsii
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from constructs_lib._marketplace_access import grant_get_entitlements, grant_resolve_customer
+from constructs_lib._marketplace_access import grant_agreements, grant_get_entitlements, grant_resolve_customer
 from constructs_lib._parameters import validate_external_id
 from constructs_lib._types import BOOLEAN, CONSTRUCT_ID, SCOPE, Kind, check_types, implementation, text
 
@@ -36,11 +36,12 @@ class MarketplaceSellerRole(Construct):
     Args:
         scope: the stack in the publishing account.
         construct_id: unique in ``scope``.
-        trusted: the principal that may assume the role: the product's account or, better, the resolver's role (and
-            the subscriber's).
+        trusted: the principal that may assume the role: the product's account or, better, the roles of the
+            resolver and, with subscriptions, of the subscriber and the reconciler.
         external_id: the external ID that the resolver must present; by default none.
-        subscriptions: lets the role read entitlements too, as ``MarketplaceSubscriptions`` needs; the subscriber then
-            assumes the role as the resolver does. By default it may redeem tokens only.
+        subscriptions: lets the role read entitlements and find agreements too, as ``MarketplaceSubscriptions`` needs;
+            the subscriber and the reconciler then assume the role as the resolver does. By default it may redeem tokens
+            only.
 
     Raises:
         ValueError: a parameter is invalid, such as an ``external_id`` that STS does not accept.
@@ -68,6 +69,7 @@ class MarketplaceSellerRole(Construct):
         grant_resolve_customer(self, self._role)
         if subscriptions:
             grant_get_entitlements(self, self._role)
+            grant_agreements(self, self._role)
 
     @property
     def role(self) -> iam.Role:

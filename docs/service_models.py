@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import botocore
 
 from constructs_lib.registration._resolver import RESOLVER
-from constructs_lib.subscriptions._functions import PUBLISHER, SUBSCRIBER
+from constructs_lib.subscriptions._functions import PUBLISHER, RECONCILER, SUBSCRIBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
-FUNCTIONS = (RESOLVER, SUBSCRIBER, PUBLISHER)
+FUNCTIONS = (RESOLVER, SUBSCRIBER, PUBLISHER, RECONCILER)
 
 # Read without botocore's Loader, which looks into ~/.aws/models first: that differs from machine to machine.
 _MODELS = Path(botocore.__file__).parent / "data"

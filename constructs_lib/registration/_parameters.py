@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from aws_cdk import CfnElement, Duration, RemovalPolicy, Resource, Stack, Token
+from aws_cdk import CfnElement, RemovalPolicy, Resource, Stack, Token
 from aws_cdk import aws_apigatewayv2 as apigwv2
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -88,8 +88,6 @@ _DOMAIN_FIELDS: Mapping[str, Kind] = {"domain_name": _DOMAIN_NAME, "mapping_key"
 _THROTTLE_FIELDS: Mapping[str, Kind] = {"rate_limit": NUMBER.or_none(), "burst_limit": WHOLE.or_none()}
 _THROTTLE_DEFAULTS: Mapping[str, int] = {"rate_limit": 10, "burst_limit": 20}
 
-_MAX_CLAIM_TTL = Duration.hours(1)
-
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html; Lambda measures the variables as JSON.
 _MAX_ENVIRONMENT_BYTES = 4096
 
@@ -162,19 +160,6 @@ def validate_seller_role(seller_role: iam.IRole | None, external_id: str | None)
     if external_id is not None and seller_role is None:
         raise ValueError("seller_role_external_id: requires seller_role")
     validate_external_id("seller_role_external_id", external_id)
-
-
-def validate_claim_ttl(claim_ttl: Duration) -> None:
-    """Reject what the resolver cannot count in whole seconds, or what keeps a registration code valid for too long."""
-    if claim_ttl.is_unresolved():
-        if claim_ttl.unit_label() != "seconds":
-            raise ValueError(f"claim_ttl: a CDK token must be given as Duration.seconds, got {claim_ttl.unit_label()}")
-        return
-    seconds = claim_ttl.to_seconds(integral=False)
-    if not (1 <= seconds <= _MAX_CLAIM_TTL.to_seconds() and seconds == int(seconds)):
-        raise ValueError(
-            f"claim_ttl: must be whole seconds, from 1 second to 1 hour, got {claim_ttl.to_human_string()}"
-        )
 
 
 def checked_throttle(throttle: apigwv2.ThrottleSettings | dict[str, Any] | None) -> apigwv2.ThrottleSettings:

@@ -17,6 +17,7 @@ from constructs_lib._parameters import (
     validate_encryption_key,
     validate_marketplace_region,
     validate_removal_policy,
+    validate_seconds,
     validate_url,
 )
 from constructs_lib._types import check_types, shown
@@ -31,7 +32,6 @@ from constructs_lib.registration._parameters import (
     PARAMETERS,
     checked_domain,
     checked_throttle,
-    validate_claim_ttl,
     validate_domain,
     validate_grantee,
     validate_products,
@@ -143,7 +143,7 @@ class MarketplaceRegistration(RegistrationMetrics, Construct):
         claim_ttl = claim_ttl or Duration.minutes(10)
         mapping = checked_domain(domain)
         validate_products(products)
-        validate_claim_ttl(claim_ttl)
+        validate_seconds("claim_ttl", claim_ttl, Duration.seconds(1), Duration.hours(1))
         validate_domain(mapping, keep_execute_api_endpoint=keep_execute_api_endpoint)
         validate_reserved(reserved_concurrent_executions)
         validate_sdk_ua_app_id(sdk_ua_app_id)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Stack, Token
+from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk.region_info import RegionInfo
 
-from constructs_lib._parameters import ACTIONS, ALARM_SETTINGS, RUNBOOK_URL, differ
-from constructs_lib._types import CONSTRUCT_ID, SCOPE, Kind, implementation, instance, text
+from constructs_lib._parameters import ACTIONS, ALARM_SETTINGS, RUNBOOK_URL, differ, validate_seconds
+from constructs_lib._types import BOOLEAN, CONSTRUCT_ID, SCOPE, Kind, duration, implementation, instance, text
 from constructs_lib.registration.marketplace_registration import MarketplaceRegistration
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ PARAMETERS: Mapping[str, Kind] = {
     "registration": instance("a MarketplaceRegistration", MarketplaceRegistration),
     "event_bus": _EVENT_BUS.or_none(),
     "publication_event_bus": _EVENT_BUS.or_none(),
+    "reconciliation": BOOLEAN.or_none(),
+    "lost_buyer_delay": duration("Duration.hours(1)").or_none(),
     "alarm_settings": ALARM_SETTINGS,
 }
 """The kind of each parameter of ``MarketplaceSubscriptions``."""
@@ -56,7 +58,10 @@ _EVENT_REGIONS: Mapping[str | None, str] = {"aws": "us-east-1", "aws-eusc": "eus
 
 # https://docs.aws.amazon.com/general/latest/gr/aws-marketplace.html
 _ENTITLEMENT_REGIONS: Mapping[str | None, str] = {"aws-cn": "cn-northwest-1", "aws-eusc": "eusc-de-east-1"}
-_DEFAULT_ENTITLEMENT_REGION = "us-east-1"
+_AGREEMENT_REGIONS: Mapping[str | None, str | None] = {"aws-cn": None, "aws-eusc": "eusc-de-east-1"}
+_DEFAULT_REGION = "us-east-1"
+
+_SHORTEST_DELAY, _DEFAULT_DELAY, _LONGEST_DELAY = Duration.minutes(15), Duration.hours(1), Duration.hours(24)
 
 _FORWARD = (
     "deploy MarketplaceEventForwarding in the publishing account's stack there, and pass the bus that it forwards to"
@@ -65,9 +70,31 @@ _FORWARD = (
 
 def entitlements_region(marketplace_region: str) -> str:
     """Return where GetEntitlements is available to the credentials that are valid in a region."""
-    if Token.is_unresolved(marketplace_region):
-        return _DEFAULT_ENTITLEMENT_REGION
-    return _ENTITLEMENT_REGIONS.get(RegionInfo.get(marketplace_region).partition, _DEFAULT_ENTITLEMENT_REGION)
+    return _ENTITLEMENT_REGIONS.get(_partition(marketplace_region), _DEFAULT_REGION)
+
+
+def _partition(region: str) -> str | None:
+    return None if Token.is_unresolved(region) else RegionInfo.get(region).partition
+
+
+def checked_agreements_region(marketplace_region: str, *, reconciliation: bool | None) -> str | None:
+    """Return where to call the Agreement API, None without reconciliation; reject it where there is no such API."""
+    region = _AGREEMENT_REGIONS.get(_partition(marketplace_region), _DEFAULT_REGION)
+    if reconciliation and region is None:
+        raise ValueError(
+            "reconciliation: must be False or None in China, where AWS Marketplace has no Agreement API, got True with "
+            f"the marketplace_region {marketplace_region}"
+        )
+    return None if reconciliation is False else region
+
+
+def checked_lost_buyer_delay(delay: Duration | None, *, reconciliation: bool) -> Duration:
+    """Return after what time a buyer is lost; reject one that nothing looks at, or that is too short or too long."""
+    if delay is not None and not reconciliation:
+        raise ValueError("lost_buyer_delay: requires reconciliation")
+    delay = delay or _DEFAULT_DELAY
+    validate_seconds("lost_buyer_delay", delay, _SHORTEST_DELAY, _LONGEST_DELAY)
+    return delay
 
 
 def validate_registration(registration: MarketplaceRegistration, stack: Stack) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -13,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from constructs_lib._acknowledged import acknowledge, wildcard_of
-from constructs_lib._marketplace_access import grant_get_entitlements
+from constructs_lib._marketplace_access import grant_agreements, grant_get_entitlements
 from constructs_lib._parameters import validate_alarm_names, validate_alarms
 from constructs_lib._types import check_types
 from constructs_lib.functions._lambda_function import LambdaFunction
@@ -22,12 +23,21 @@ from constructs_lib.monitoring._log_metrics import LogMetrics, any_of
 from constructs_lib.registration._parameters import validate_size
 from constructs_lib.registration._store import grant_key_of
 from constructs_lib.subscriptions._dashboard import rows
-from constructs_lib.subscriptions._functions import MEMORY_MIB, PUBLISHER, SUBSCRIBER, TIMEOUT_SECONDS
+from constructs_lib.subscriptions._functions import (
+    MEMORY_MIB,
+    PUBLISHER,
+    RECONCILER,
+    RECONCILER_TIMEOUT_SECONDS,
+    SUBSCRIBER,
+    TIMEOUT_SECONDS,
+)
 from constructs_lib.subscriptions._metrics import SubscriptionMetrics
 from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, UNPUBLISHED
 from constructs_lib.subscriptions._parameters import (
     PARAMETERS,
     RULE_PARAMETERS,
+    checked_agreements_region,
+    checked_lost_buyer_delay,
     entitlements_region,
     stream_of,
     validate_default_bus,
@@ -72,6 +82,8 @@ _CONCURRENCY = 2
 # to be published by hand.
 _MAX_RECORD_AGE = Duration.hours(2)
 
+_BETWEEN_RECONCILIATIONS = Duration.hours(1)
+
 
 class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
     """Records who may use the product, and tells your event bus when that changes.
@@ -79,8 +91,9 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
     Provisions a rule that gets AWS Marketplace's events of licenses and agreements, a queue for them, the subscriber
     (a Lambda function that records them in the registrations table, with the license's entitlements), the publisher (a
     Lambda function that reads the table's stream and puts ``Buyer Registered``, ``Subscription Ready``, ``Subscription
-    Changed`` and ``Subscription Ended`` on an event bus), a dead-letter queue for each, logs and alarms. A claim then
-    returns ``LicenseStatus`` and ``Entitlements`` too.
+    Changed`` and ``Subscription Ended`` on an event bus), a dead-letter queue for each, the reconciler (a Lambda
+    function that every hour records what an event has missed, by asking AWS Marketplace for its agreements), logs and
+    alarms. A claim then returns ``LicenseStatus`` and ``Entitlements`` too.
 
     Keys, roles, retention and alarm actions are the registration's.
 
@@ -93,6 +106,10 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             publishing account in us-east-1 (eusc-de-east-1 in the European Sovereign Cloud) only. Elsewhere, a bus that
             ``MarketplaceEventForwarding`` forwards to.
         publication_event_bus: your bus, which is told what changed; by default the account's default bus.
+        reconciliation: whether there is a reconciler; by default where AWS Marketplace has the Agreement API, which is
+            everywhere but in China.
+        lost_buyer_delay: how long after the start of a license its buyer may be unregistered before the reconciler
+            reports the buyer as lost, from 15 minutes to 24 hours; by default 1 hour.
         alarm_settings: alarm name to its overrides, or to None to leave the alarm out; by default all alarms are
             created as ``docs/runbook.md`` says.
 
@@ -108,6 +125,8 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         registration: MarketplaceRegistration,
         event_bus: events.IEventBus | None = None,
         publication_event_bus: events.IEventBus | None = None,
+        reconciliation: bool | None = None,
+        lost_buyer_delay: Duration | None = None,
         alarm_settings: Mapping[SubscriptionAlarmName, AlarmSettings | None] | None = None,
     ) -> None:
         check_types(PARAMETERS, locals())
@@ -120,6 +139,8 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         if event_bus is None:
             validate_default_bus(stack, shared.seller_role)
         stream_arn = stream_of(registration.table)
+        agreements_region = checked_agreements_region(shared.marketplace_region, reconciliation=reconciliation)
+        lost_buyer_delay = checked_lost_buyer_delay(lost_buyer_delay, reconciliation=agreements_region is not None)
         validate_alarms(alarm_actions=(), ok_actions=(), alarm_settings=alarm_settings or {})
         validate_alarm_names(alarm_settings or {}, SIGNALS)
         validate_alarm_settings(alarm_settings or {}, SIGNALS)
@@ -148,6 +169,11 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         self._subscriber, self._subscriber_log_group = subscriber.function, subscriber.log_group
         publisher = self._make_publisher(shared, stream_arn)
         self._publisher, self._publisher_log_group = publisher.function, publisher.log_group
+        self._reconciler, self._reconciler_log_group, self._schedule = None, None, None
+        if agreements_region:
+            reconciler = self._make_reconciler(shared, agreements_region, lost_buyer_delay)
+            self._reconciler, self._reconciler_log_group = reconciler.function, reconciler.log_group
+            self._schedule = self._make_schedule(reconciler.function)
 
         self._log_metrics = self._make_log_metrics()
         self._alarms = make_alarms(
@@ -198,6 +224,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         description: str,
         environment: dict[str, str],
         reasons: Mapping[str, str],
+        timeout_seconds: int = TIMEOUT_SECONDS,
     ) -> LambdaFunction:
         app_id = {"AWS_SDK_UA_APP_ID": shared.sdk_ua_app_id} if shared.sdk_ua_app_id else {}
         return LambdaFunction(
@@ -205,7 +232,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             construct_id,
             asset=asset,
             description=description,
-            timeout_seconds=TIMEOUT_SECONDS,
+            timeout_seconds=timeout_seconds,
             memory_mib=MEMORY_MIB,
             environment={"REGISTRATIONS_TABLE": self._registration.table.table_name, **environment, **app_id},
             reserved_concurrent_executions=None,
@@ -216,20 +243,12 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         )
 
     def _make_subscriber(self, shared: Shared) -> LambdaFunction:
-        optional = {
-            "SELLER_ROLE_ARN": shared.seller_role.role_arn if shared.seller_role else None,
-            "SELLER_ROLE_EXTERNAL_ID": shared.seller_role_external_id,
-        }
         subscriber = self._make_function(
             "Subscriber",
             shared,
             asset=SUBSCRIBER,
             description="Records AWS Marketplace's events of licenses and agreements in the registrations table",
-            environment={
-                "PRODUCTS": Stack.of(self).to_json_string(list(shared.products)),
-                "ENTITLEMENTS_REGION": entitlements_region(shared.marketplace_region),
-                **{name: value for name, value in optional.items() if value is not None},
-            },
+            environment=self._marketplace_environment(shared),
             reasons={
                 "CKV_AWS_115": "Its event source has a limit.",
                 "Serverless-LambdaTracing": "The log line of each event has the time of every call to AWS.",
@@ -252,6 +271,18 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         )
         acknowledge(mapping, {"Serverless-LambdaEventSourceMappingDestination": "The queue has a dead-letter queue."})
         return subscriber
+
+    def _marketplace_environment(self, shared: Shared) -> dict[str, str]:
+        """Return the variables of the functions that record what AWS Marketplace says."""
+        optional = {
+            "SELLER_ROLE_ARN": shared.seller_role.role_arn if shared.seller_role else None,
+            "SELLER_ROLE_EXTERNAL_ID": shared.seller_role_external_id,
+        }
+        return {
+            "PRODUCTS": Stack.of(self).to_json_string(list(shared.products)),
+            "ENTITLEMENTS_REGION": entitlements_region(shared.marketplace_region),
+            **{name: value for name, value in optional.items() if value is not None},
+        }
 
     def _make_publisher(self, shared: Shared, stream_arn: str) -> LambdaFunction:
         bus = self._publication_event_bus
@@ -303,6 +334,48 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         )
         mapping.node.add_dependency(access)
         return publisher
+
+    def _make_reconciler(self, shared: Shared, agreements_region: str, lost_buyer_delay: Duration) -> LambdaFunction:
+        next_run = "The next run does what a lost one did not."
+        reconciler = self._make_function(
+            "Reconciler",
+            shared,
+            asset=RECONCILER,
+            description="Records in the registrations table what the events of AWS Marketplace have missed",
+            environment={
+                **self._marketplace_environment(shared),
+                "AGREEMENTS_REGION": agreements_region,
+                "LOST_BUYER_DELAY_SECONDS": str(lost_buyer_delay.to_seconds()),
+            },
+            reasons={
+                "CKV_AWS_115": "It runs once an hour.",
+                "CKV_AWS_116": next_run,
+                "Serverless-LambdaDLQ": next_run,
+                "Serverless-LambdaTracing": "The log line of each run has the time of the calls to AWS.",
+            },
+            timeout_seconds=RECONCILER_TIMEOUT_SECONDS,
+        )
+        # An invocation that has waited for as long is overtaken by the next one.
+        reconciler.function.configure_async_invoke(retry_attempts=0, max_event_age=_BETWEEN_RECONCILIATIONS)
+        table = self._registration.table
+        table.grant(reconciler.role, "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem")
+        grant_key_of(table, reconciler.role)
+        if shared.seller_role:
+            shared.seller_role.grant_assume_role(reconciler.role)
+        else:
+            grant_get_entitlements(reconciler, reconciler.role)
+            grant_agreements(reconciler, reconciler.role)
+        return reconciler
+
+    def _make_schedule(self, reconciler: lambda_.Function) -> events.Rule:
+        return events.Rule(
+            self,
+            "Schedule",
+            description="Runs the reconciler every hour",
+            schedule=events.Schedule.rate(_BETWEEN_RECONCILIATIONS),
+            # Nothing in it varies: by hand, the same function is asked for more.
+            targets=[targets.LambdaFunction(reconciler, event=events.RuleTargetInput.from_object({}))],
+        )
 
     def _make_log_metrics(self) -> LogMetrics:
         metrics = LogMetrics(
@@ -367,6 +440,16 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         return self._publisher
 
     @property
+    def reconciler(self) -> lambda_.Function | None:
+        """The Lambda function that records what an event has missed; None without reconciliation."""
+        return self._reconciler
+
+    @property
+    def schedule(self) -> events.Rule | None:
+        """The rule that runs the reconciler every hour; None without reconciliation."""
+        return self._schedule
+
+    @property
     def subscriber_log_group(self) -> logs.LogGroup:
         """The subscriber's log: one JSON line for each attempt at an event, with its ``outcome``."""
         return self._subscriber_log_group
@@ -375,6 +458,11 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
     def publisher_log_group(self) -> logs.LogGroup:
         """The publisher's log: one JSON line for each publication, with its ``outcome``."""
         return self._publisher_log_group
+
+    @property
+    def reconciler_log_group(self) -> logs.LogGroup | None:
+        """The reconciler's log: a JSON line for each finding and one for each run; None without reconciliation."""
+        return self._reconciler_log_group
 
     @property
     def alarms(self) -> Mapping[SubscriptionAlarmName, cloudwatch.Alarm]:
