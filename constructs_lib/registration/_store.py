@@ -61,11 +61,7 @@ class RegistrationStore(Construct):
         removal_policy: RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        encryption = (
-            dynamodb.TableEncryptionV2.customer_managed_key(encryption_key)
-            if encryption_key
-            else dynamodb.TableEncryptionV2.dynamo_owned_key()
-        )
+        encryption = table_encryption(encryption_key)
         self.table: dynamodb.ITableV2 = table or self._registrations(encryption, removal_policy)
         # A claim record is worthless after minutes: there is nothing to keep when the stack is deleted.
         self.claims_table: dynamodb.ITableV2 = dynamodb.TableV2(
@@ -126,6 +122,13 @@ class _ProtectedWhileRetained:
         if self._resource.cfn_options.deletion_policy is CfnDeletionPolicy.RETAIN:
             return replicas
         return [{**replica, "deletionProtectionEnabled": False} for replica in replicas]
+
+
+def table_encryption(encryption_key: kms.IKey | None) -> dynamodb.TableEncryptionV2:
+    """Return a table's encryption; without a key, DynamoDB encrypts it with its own."""
+    if encryption_key:
+        return dynamodb.TableEncryptionV2.customer_managed_key(encryption_key)
+    return dynamodb.TableEncryptionV2.dynamo_owned_key()
 
 
 def _text(name: str) -> dynamodb.Attribute:

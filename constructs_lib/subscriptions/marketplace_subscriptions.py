@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -21,7 +22,7 @@ from constructs_lib.functions._lambda_function import LambdaFunction
 from constructs_lib.monitoring._alarms import make_alarms, validate_alarm_settings, validate_runbook_url
 from constructs_lib.monitoring._log_metrics import LogMetrics, any_of
 from constructs_lib.registration._parameters import validate_size
-from constructs_lib.registration._store import grant_key_of
+from constructs_lib.registration._store import grant_key_of, table_encryption
 from constructs_lib.subscriptions._dashboard import rows
 from constructs_lib.subscriptions._functions import (
     MEMORY_MIB,
@@ -165,15 +166,16 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         )
         allow_rule_to_send(self._rule, self._queue, self._dead_letter_queue)
 
+        self._reconciliation_table: dynamodb.TableV2 | None = None
+        self._reconciler: lambda_.Function | None = None
+        self._reconciler_log_group: logs.LogGroup | None = None
+        self._schedule: events.Rule | None = None
+        if agreements_region:
+            self._make_reconciliation(shared, agreements_region, lost_buyer_delay)
         subscriber = self._make_subscriber(shared)
         self._subscriber, self._subscriber_log_group = subscriber.function, subscriber.log_group
         publisher = self._make_publisher(shared, stream_arn)
         self._publisher, self._publisher_log_group = publisher.function, publisher.log_group
-        self._reconciler, self._reconciler_log_group, self._schedule = None, None, None
-        if agreements_region:
-            reconciler = self._make_reconciler(shared, agreements_region, lost_buyer_delay)
-            self._reconciler, self._reconciler_log_group = reconciler.function, reconciler.log_group
-            self._schedule = self._make_schedule(reconciler.function)
 
         self._log_metrics = self._make_log_metrics()
         self._alarms = make_alarms(
@@ -255,8 +257,10 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             },
         )
         table = self._registration.table
-        table.grant(subscriber.role, "dynamodb:UpdateItem")
-        grant_key_of(table, subscriber.role)
+        for each in (table, self._reconciliation_table):
+            if each:
+                each.grant(subscriber.role, "dynamodb:UpdateItem")
+                grant_key_of(each, subscriber.role)
         if shared.seller_role:
             shared.seller_role.grant_assume_role(subscriber.role)
         else:
@@ -275,6 +279,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
     def _marketplace_environment(self, shared: Shared) -> dict[str, str]:
         """Return the variables of the functions that record what AWS Marketplace says."""
         optional = {
+            "RECONCILIATION_TABLE": self._reconciliation_table.table_name if self._reconciliation_table else None,
             "SELLER_ROLE_ARN": shared.seller_role.role_arn if shared.seller_role else None,
             "SELLER_ROLE_EXTERNAL_ID": shared.seller_role_external_id,
         }
@@ -335,7 +340,20 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         mapping.node.add_dependency(access)
         return publisher
 
-    def _make_reconciler(self, shared: Shared, agreements_region: str, lost_buyer_delay: Duration) -> LambdaFunction:
+    def _make_reconciliation(self, shared: Shared, agreements_region: str, lost_buyer_delay: Duration) -> None:
+        # What is in it can be asked for again: there is nothing to keep when the stack is deleted.
+        self._reconciliation_table = dynamodb.TableV2(
+            self,
+            "Reconciliation",
+            partition_key=dynamodb.Attribute(name="Name", type=dynamodb.AttributeType.STRING),
+            billing=dynamodb.Billing.on_demand(),
+            encryption=table_encryption(shared.encryption_key),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        acknowledge(
+            self._reconciliation_table,
+            {"CKV_AWS_165": "What is in it can be asked for again: nothing needs restoring."},
+        )
         next_run = "The next run does what a lost one did not."
         reconciler = self._make_function(
             "Reconciler",
@@ -359,22 +377,22 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         reconciler.function.configure_async_invoke(retry_attempts=0, max_event_age=_BETWEEN_RECONCILIATIONS)
         table = self._registration.table
         table.grant(reconciler.role, "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem")
-        grant_key_of(table, reconciler.role)
+        self._reconciliation_table.grant(reconciler.role, "dynamodb:Scan", "dynamodb:UpdateItem")
+        for each in (table, self._reconciliation_table):
+            grant_key_of(each, reconciler.role)
         if shared.seller_role:
             shared.seller_role.grant_assume_role(reconciler.role)
         else:
             grant_get_entitlements(reconciler, reconciler.role)
             grant_agreements(reconciler, reconciler.role)
-        return reconciler
-
-    def _make_schedule(self, reconciler: lambda_.Function) -> events.Rule:
-        return events.Rule(
+        self._reconciler, self._reconciler_log_group = reconciler.function, reconciler.log_group
+        self._schedule = events.Rule(
             self,
             "Schedule",
             description="Runs the reconciler every hour",
             schedule=events.Schedule.rate(_BETWEEN_RECONCILIATIONS),
-            # Nothing in it varies: by hand, the same function is asked for more.
-            targets=[targets.LambdaFunction(reconciler, event=events.RuleTargetInput.from_object({}))],
+            # Nothing in it varies: only by hand is the reconciler asked for more.
+            targets=[targets.LambdaFunction(reconciler.function, event=events.RuleTargetInput.from_object({}))],
         )
 
     def _make_log_metrics(self) -> LogMetrics:
@@ -443,6 +461,11 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
     def reconciler(self) -> lambda_.Function | None:
         """The Lambda function that records what an event has missed; None without reconciliation."""
         return self._reconciler
+
+    @property
+    def reconciliation_table(self) -> dynamodb.TableV2 | None:
+        """The table of the reconciler's position and of what product code a product ID has; None without it."""
+        return self._reconciliation_table
 
     @property
     def schedule(self) -> events.Rule | None:
