@@ -9,7 +9,7 @@ from constructs_lib.registration._resolver import MEMORY_MIB
 from constructs_lib.registration._signals import SIGNALS
 from constructs_lib.subscriptions._functions import MEMORY_MIB as SUBSCRIPTIONS_MEMORY_MIB
 from constructs_lib.subscriptions._outcomes import EVENTS as EVENT_METRICS
-from constructs_lib.subscriptions._outcomes import PUBLISHED, UNPUBLISHED
+from constructs_lib.subscriptions._outcomes import PUBLISHED, RECONCILED, RECONCILIATION_COUNTS, UNPUBLISHED
 from constructs_lib.subscriptions._signals import SIGNALS as SUBSCRIPTION_SIGNALS
 
 HOURS = 730
@@ -51,7 +51,8 @@ METRICS_ALWAYS = 5  # Registrations, Claims, CodesUnclaimed, MarketplaceTime, St
 FAILURES = 0.05  # share of registrations that a failure metric counts, each in a different hour
 
 SUBSCRIPTION_ALARMS = len(SUBSCRIPTION_SIGNALS)
-SUBSCRIPTION_METRICS = len(EVENT_METRICS) + len(UNPUBLISHED) + len(PUBLISHED)
+RECONCILIATION_METRICS = len(RECONCILED) + len(RECONCILIATION_COUNTS)
+SUBSCRIPTION_METRICS = len(EVENT_METRICS) + len(UNPUBLISHED) + len(PUBLISHED) + RECONCILIATION_METRICS
 
 # Usage per subscription that begins and ends; where it varies, the more expensive case.
 EVENTS = 4  # Created, License Updated, Ended, License Deprovisioned
@@ -65,6 +66,15 @@ BATCH_BYTES = 1_500  # a line and the runtime's own lines
 SUBSCRIPTION_METRICS_ALWAYS = 5
 # Lambda polls an idle queue with five requests that wait for 20 seconds.
 POLLS = 5 * 3 * 60 * HOURS
+
+# Usage of the reconciler: in a run, per agreement that has changed, and of the table that each run scans.
+RUN_SECONDS = 5
+AGREEMENTS = 2  # begun and ended
+AGREEMENT_SECONDS = 1  # a few calls, below the Agreement API's limit
+SUBSCRIPTION_ITEMS = 2  # the license with its registration, and the agreement
+SCAN_SECONDS_PER_GB = 100
+READ_BYTES = 8192  # of a scan, per read request unit
+RECONCILER_METRICS_ALWAYS = 3
 
 VOLUMES = (0, 10, 1_000, 100_000)
 """Registrations per month, each by a new buyer, for a year."""
@@ -137,6 +147,17 @@ def lines() -> list[Line]:
     ]
 
 
+def scanned_bytes(subscriptions: int) -> int:
+    """Return the bytes of a year's items, which each run of the reconciler scans."""
+    return _MONTHS * subscriptions * SUBSCRIPTION_ITEMS * ITEM_BYTES
+
+
+def reconciler_seconds(subscriptions: int) -> float:
+    """Return the seconds per month of the reconciler's runs."""
+    runs = HOURS * (RUN_SECONDS + SCAN_SECONDS_PER_GB * scanned_bytes(subscriptions) / _GB)
+    return runs + subscriptions * AGREEMENTS * AGREEMENT_SECONDS
+
+
 def subscription_lines() -> list[Line]:
     """Return the cost of subscriptions by resource, in the order of the table."""
 
@@ -145,12 +166,11 @@ def subscription_lines() -> list[Line]:
 
     batches = EVENTS + CHANGES
     gb_seconds = batches * BATCH_SECONDS * SUBSCRIPTIONS_MEMORY_MIB / 1024
-    log_bytes = batches * BATCH_BYTES
     kept = LOG_RETENTION_MONTHS * PER_KEPT_LOG_GB
     units = SUBSCRIPTION_WRITE_UNITS * PER_WRITE_UNIT + SUBSCRIPTION_READ_UNITS * PER_READ_UNIT
 
     def hours(n: int) -> float:
-        rare = (SUBSCRIPTION_METRICS - SUBSCRIPTION_METRICS_ALWAYS) * HOURS
+        rare = (SUBSCRIPTION_METRICS - SUBSCRIPTION_METRICS_ALWAYS - RECONCILER_METRICS_ALWAYS) * HOURS
         return SUBSCRIPTION_METRICS_ALWAYS * min(n, HOURS) + min(FAILURES * n, rare)
 
     return [
@@ -183,13 +203,35 @@ def subscription_lines() -> list[Line]:
         ),
         Line(
             "logs, ingestion and a year of storage",
-            f"n x {log_bytes:,} bytes x (${PER_LOGGED_GB:.2f} + {LOG_RETENTION_MONTHS} x ${PER_KEPT_LOG_GB:.2f})/GB",
-            each(log_bytes / _GB * (PER_LOGGED_GB + kept)),
+            f"({HOURS} + n x {batches}) x {BATCH_BYTES:,} bytes x (${PER_LOGGED_GB:.2f} + {LOG_RETENTION_MONTHS} x "
+            f"${PER_KEPT_LOG_GB:.2f})/GB",
+            tuple((HOURS + n * batches) * BATCH_BYTES / _GB * (PER_LOGGED_GB + kept) for n in VOLUMES),
         ),
         Line(
             "EventBridge",
             f"n x {PUBLICATIONS} x ${PER_PUBLISHED_EVENT * 1e6:.2f} ÷ 1M",
             each(PUBLICATIONS * PER_PUBLISHED_EVENT),
+        ),
+        Line(
+            "reconciler, custom metrics",
+            f"{RECONCILER_METRICS_ALWAYS} x ${PER_METRIC:.2f}",
+            tuple(RECONCILER_METRICS_ALWAYS * PER_METRIC for _ in VOLUMES),
+        ),
+        Line(
+            "reconciler, Lambda",
+            f"({HOURS} x ({RUN_SECONDS} s + {SCAN_SECONDS_PER_GB} s/GB scanned) + n x {AGREEMENTS} x "
+            f"{AGREEMENT_SECONDS} s) x {SUBSCRIPTIONS_MEMORY_MIB / 1024} GB x ${PER_GB_SECOND:.10f} + {HOURS} x "
+            f"${PER_INVOCATION * 1e6:.2f} ÷ 1M",
+            tuple(
+                reconciler_seconds(n) * SUBSCRIPTIONS_MEMORY_MIB / 1024 * PER_GB_SECOND + HOURS * PER_INVOCATION
+                for n in VOLUMES
+            ),
+        ),
+        Line(
+            "reconciler, DynamoDB",
+            f"{HOURS} x bytes scanned ÷ {READ_BYTES:,} x ${PER_READ_UNIT * 1e6:.3f} ÷ 1M; {_MONTHS} x n x "
+            f"{SUBSCRIPTION_ITEMS} x {ITEM_BYTES} bytes are scanned",
+            tuple(HOURS * scanned_bytes(n) / READ_BYTES * PER_READ_UNIT for n in VOLUMES),
         ),
     ]
 

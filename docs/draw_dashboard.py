@@ -23,6 +23,7 @@ CELL, GAP, TITLE = 50, 5, 28
 FROM_HOUR = 15
 STEP_SECONDS = 300
 STEPS = 24 * 3600 // STEP_SECONDS
+STEPS_OF_AN_HOUR = 3600 // STEP_SECONDS
 
 # The day: buyers come during office hours, and Marketplace has not responded for 20 minutes.
 OUTAGE = range(STEPS - 4, STEPS)
@@ -50,6 +51,8 @@ MILLISECONDS = {
     # No milliseconds, but drawn like them.
     "ApproximateNumberOfMessagesVisible": {"Maximum": 0},
     "ApproximateAgeOfOldestMessage": {"Maximum": 3},
+    "BuyersLost": {"Maximum": 0},
+    "ProductsUnknown": {"Maximum": 0},
     "MarketplaceTime": {"p50": 190, "p90": 310, "p99": 620},
     "StoreTime": {"p50": 9, "p90": 16, "p99": 41},
     "Duration": {"p50": 240, "p90": 980, "p99": 1900},
@@ -195,8 +198,8 @@ def _table(query: str, width: int) -> Iterator[str]:
     shown = re.findall(r"\| display (.*)", query) or re.findall(r"\| fields (.*)", query)
     columns = [field.split(" as ")[-1] for field in re.split(r", *(?![^(]*\))", ", ".join(shown))]
     rows = list(_rows())
-    if "detail_type" in columns:
-        # On this day, nothing was left unpublished.
+    if {"detail_type", "agreement"} & {*columns}:
+        # On this day, nothing was left unpublished, no buyer was lost and no event missed.
         rows = list(_failed_events()) if "message_id" in columns else []
     widths = [max(len(text) for text in (column, *(row[column] for row in rows))) + 2 for column in columns]
     x = 12.0
@@ -275,6 +278,8 @@ def _counts(name: str) -> list[int]:
         return [count - (count > 1 and next(lost, False)) for count in _counts("Registrations")]
     if name == "CodesUnclaimed":
         return [issued - claimed for issued, claimed in zip(_counts("Registrations"), _counts("Claims"), strict=True)]
+    if name == "ReconciliationsFinished":
+        return [int(at % STEPS_OF_AN_HOUR == 0) for at in range(STEPS)]
     counts = [0] * STEPS
     dice = random.Random(name)  # noqa: S311
     for _ in range(A_DAY.get(name, 0)):

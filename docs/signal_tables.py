@@ -24,6 +24,8 @@ _UNITS: Mapping[tuple[str, str], str] = {
     ("IteratorAge", "Maximum"): ", maximum, milliseconds",
     ("ApproximateAgeOfOldestMessage", "Maximum"): ", maximum, seconds",
     ("ApproximateNumberOfMessagesVisible", "Maximum"): ", maximum",
+    ("BuyersLost", "Maximum"): ", maximum",
+    ("ProductsUnknown", "Maximum"): ", maximum",
 }
 """What a metric's name does not say, if it is no sum."""
 

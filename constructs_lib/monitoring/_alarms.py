@@ -133,6 +133,7 @@ def make_alarms(
             name,
             metric=signal.metric(watched, period=_evaluation(signal, chosen).period),
             evaluation=_evaluation(signal, chosen),
+            below=signal.below,
             description=_description(name, signal, runbook_url),
         )
         for name, signal in signals.items()
@@ -165,7 +166,7 @@ def _description(name: str, signal: Signal, runbook_url: str | None) -> str:
 
 
 def _alarm(
-    scope: Construct, name: str, *, metric: cloudwatch.IMetric, evaluation: _Evaluation, description: str
+    scope: Construct, name: str, *, metric: cloudwatch.IMetric, evaluation: _Evaluation, below: bool, description: str
 ) -> cloudwatch.Alarm:
     return cloudwatch.Alarm(
         scope,
@@ -174,8 +175,14 @@ def _alarm(
         threshold=evaluation.threshold,
         evaluation_periods=evaluation.evaluation_periods,
         datapoints_to_alarm=evaluation.datapoints_to_alarm,
-        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        comparison_operator=(
+            cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+            if below
+            else cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+        ),
         # Nothing is published while nothing happens, which is most of a day.
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        treat_missing_data=(
+            cloudwatch.TreatMissingData.BREACHING if below else cloudwatch.TreatMissingData.NOT_BREACHING
+        ),
         alarm_description=description,
     )

@@ -86,7 +86,7 @@ class LogMetrics(Construct):
         return self._filters[name].metric(**{"statistic": cloudwatch.Stats.SUM, **options})
 
 
-def any_of(outcomes: tuple[str, ...]) -> logs.IFilterPattern:
+def any_of(outcomes: tuple[str, ...]) -> logs.JsonPattern:
     """Return the pattern of the lines that have one of the outcomes."""
     patterns = (logs.FilterPattern.string_value("$.outcome", "=", outcome) for outcome in outcomes)
     return logs.FilterPattern.any(*patterns)

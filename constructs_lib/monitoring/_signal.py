@@ -17,7 +17,7 @@ class Signal:
 
     Attributes:
         metric: makes the metric, given the construct that is watched and CDK's MetricOptions.
-        threshold: a period breaches at or above this value.
+        threshold: a period breaches at or above this value; if ``below``, below it and without data.
         description: the alarm's text: what happened to buyers, and what to do.
         reason: why the threshold is what it is, for the runbook's table of defaults.
         graph: title of the dashboard's graph.
@@ -26,6 +26,7 @@ class Signal:
         minutes: the period.
         evaluation_periods: how many of the latest periods are evaluated.
         datapoints_to_alarm: how many of those must breach; None means all.
+        below: whether too little is the fault.
     """
 
     metric: Callable[..., cloudwatch.Metric]
@@ -38,6 +39,7 @@ class Signal:
     minutes: int = 5
     evaluation_periods: int = 1
     datapoints_to_alarm: int | None = None
+    below: bool = False
 
     @property
     def anchor(self) -> str:

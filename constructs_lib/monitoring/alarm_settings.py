@@ -14,8 +14,8 @@ class AlarmSettings:
     """Overrides for one alarm; ``None`` keeps the default.
 
     Attributes:
-        threshold: a period breaches at or above this value; milliseconds for ``ResolverSlow`` and
-            ``PublicationsDelayed``, seconds for ``EventsDelayed``, otherwise a count.
+        threshold: a period breaches at or above this value, with ``ReconciliationsLate`` below it; milliseconds for
+            ``ResolverSlow`` and ``PublicationsDelayed``, seconds for ``EventsDelayed``, otherwise a count.
         period: the time over which the metric is aggregated: whole minutes, or 10 or 30 seconds.
         evaluation_periods: how many of the latest periods are evaluated: together at most seven days, or one day for a
             period below an hour.

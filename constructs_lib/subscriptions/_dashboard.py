@@ -28,6 +28,7 @@ _WATCHED_ROWS = (
     (Graph.AGE, Graph.PUBLICATION_AGE),
     (Graph.FUNCTIONS, Graph.DEAD),
 )
+_RECONCILIATION_ROW = (Graph.MISSED, Graph.LOST, Graph.RECONCILIATIONS)
 
 # An unhandled error has no outcome: the runtime logs the exception's type.
 _FAILED_EVENTS = (
@@ -44,6 +45,22 @@ _FAILED_PUBLICATIONS = (
     "sort @timestamp desc",
     "limit 50",
 )
+# One line for each buyer: every run reports the buyer again.
+_LOST_BUYERS = (
+    "fields CustomerAWSAccountId as account, ProductCode as product, LicenseArn as license, AgreementId as agreement",
+    'filter outcome = "buyer_lost"',
+    "stats min(@timestamp) as first_seen, max(@timestamp) as last_seen by account, product, license, agreement",
+    "sort last_seen desc",
+    "limit 50",
+    "display account, product, license, agreement, first_seen, last_seen",
+)
+_MISSED_EVENTS = (
+    "fields @timestamp, outcome, run, CustomerAWSAccountId as account, ProductCode as product",
+    "fields AgreementId as agreement, LicenseArn as license",
+    'filter outcome in ["license_missed", "agreement_missed"]',
+    "sort @timestamp desc",
+    "limit 50",
+)
 
 
 def rows(
@@ -53,6 +70,7 @@ def rows(
     alarms: Mapping[SubscriptionAlarmName, cloudwatch.Alarm],
     subscriber_log_group: logs.ILogGroup,
     publisher_log_group: logs.ILogGroup,
+    reconciler_log_group: logs.ILogGroup | None,
 ) -> Iterator[list[cloudwatch.IWidget]]:
     """Yield rows of widgets, from the alarms down to the single event."""
     if alarms:
@@ -63,7 +81,8 @@ def rows(
         ]
     yield [_numbers(subscriptions, registration)]
     yield [_funnel(subscriptions, registration), _events(subscriptions)]
-    for titles in _WATCHED_ROWS:
+    watched_rows = _WATCHED_ROWS if reconciler_log_group is None else (*_WATCHED_ROWS, _RECONCILIATION_ROW)
+    for titles in watched_rows:
         yield [
             signal_graph(
                 title,
@@ -78,6 +97,11 @@ def rows(
         _query("Last failed events and advisories", subscriber_log_group, *_FAILED_EVENTS),
         _query("Last failed publications", publisher_log_group, *_FAILED_PUBLICATIONS),
     ]
+    if reconciler_log_group:
+        yield [
+            _query("Last lost buyers", reconciler_log_group, *_LOST_BUYERS),
+            _query("Last missed events", reconciler_log_group, *_MISSED_EVENTS),
+        ]
 
 
 def _numbers(subscriptions: SubscriptionMetrics, registration: RegistrationMetrics) -> cloudwatch.IWidget:

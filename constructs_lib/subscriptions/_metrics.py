@@ -29,6 +29,7 @@ class SubscriptionMetrics:
     _publisher_dead_letter_queue: sqs.Queue
     _subscriber: lambda_.Function
     _publisher: lambda_.Function
+    _reconciler: lambda_.Function | None
     _log_metrics: LogMetrics
 
     def metric(self, name: str, **options: Any) -> cloudwatch.Metric:
@@ -106,6 +107,36 @@ class SubscriptionMetrics:
     def metric_publications_failed(self, **options: Any) -> cloudwatch.Metric:
         """Return the sum of the attempts at a publication that no repetition completes: denied, too large, a defect."""
         return self.metric("PublicationsFailed", **options)
+
+    def metric_events_missed(self, **options: Any) -> cloudwatch.Metric:
+        """Return the sum of the changes that the reconciler recorded in place of an event.
+
+        Raises:
+            ValueError: there is no reconciliation; so do the other metrics of the reconciler.
+        """
+        return self.metric("EventsMissed", **options)
+
+    def metric_buyers_lost(self, **options: Any) -> cloudwatch.Metric:
+        """Return the number of buyers whose license is active and who have not registered, as of the last run."""
+        return self.metric("BuyersLost", **_maximum(options))
+
+    def metric_products_unknown(self, **options: Any) -> cloudwatch.Metric:
+        """Return the number of products that have agreements, but no product code that is known, as of the last run."""
+        return self.metric("ProductsUnknown", **_maximum(options))
+
+    def metric_agreements_refused(self, **options: Any) -> cloudwatch.Metric:
+        """Return the sum of the reconciler's calls that AWS Marketplace denied."""
+        return self.metric("AgreementsRefused", **options)
+
+    def metric_reconciliations_finished(self, **options: Any) -> cloudwatch.Metric:
+        """Return the sum of the hourly runs in which the reconciler has looked at everything."""
+        return self.metric("ReconciliationsFinished", **options)
+
+    def metric_reconciler_errors(self, **options: Any) -> cloudwatch.Metric:
+        """Return the sum of the reconciler's unhandled errors."""
+        if self._reconciler is None:
+            raise ValueError("reconciliation: there is no reconciler")
+        return self._reconciler.metric_errors(**options)
 
     def metric_events_age(self, **options: Any) -> cloudwatch.Metric:
         """Return the age of the oldest event in the queue, in seconds.

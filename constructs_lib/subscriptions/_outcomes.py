@@ -1,4 +1,4 @@
-"""What the metrics take from the log lines of the subscriber and of the publisher."""
+"""What the metrics take from the log lines of the subscriber, the publisher and the reconciler."""
 
 from collections.abc import Mapping
 
@@ -30,3 +30,13 @@ PUBLISHED: Mapping[str, str] = {
     "SubscriptionsEnded": "Subscription Ended",
 }
 """Metric name to the kind of publication that it counts; registrations have a metric of their own."""
+
+RECONCILED: Mapping[str, tuple[str, ...]] = {
+    "EventsMissed": ("license_missed", "agreement_missed"),
+    "AgreementsRefused": ("marketplace_refused",),
+    "ReconciliationsFinished": ("finished",),
+}
+"""Metric name to the outcomes of the reconciler's hourly runs that it counts; a backfill is no fault."""
+
+RECONCILIATION_COUNTS: Mapping[str, str] = {"BuyersLost": "buyers_lost", "ProductsUnknown": "products_unknown"}
+"""Metric name to the count in the line of an hourly run that it takes."""

@@ -12,9 +12,10 @@ from aws_cdk.region_info import RegionInfo
 from constructs_lib._parameters import ACTIONS, ALARM_SETTINGS, RUNBOOK_URL, differ, validate_seconds
 from constructs_lib._types import BOOLEAN, CONSTRUCT_ID, SCOPE, Kind, duration, implementation, instance, text
 from constructs_lib.registration.marketplace_registration import MarketplaceRegistration
+from constructs_lib.subscriptions._signals import RECONCILIATION_SIGNALS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from aws_cdk import aws_iam as iam
 
@@ -95,6 +96,13 @@ def checked_lost_buyer_delay(delay: Duration | None, *, reconciliation: bool) ->
     delay = delay or _DEFAULT_DELAY
     validate_seconds("lost_buyer_delay", delay, _SHORTEST_DELAY, _LONGEST_DELAY)
     return delay
+
+
+def validate_alarms_of_reconciliation(names: Iterable[str]) -> None:
+    """Reject settings of an alarm that only a reconciliation has."""
+    for name in names:
+        if name in RECONCILIATION_SIGNALS:
+            raise ValueError(f"alarm_settings: {name}: requires reconciliation")
 
 
 def validate_registration(registration: MarketplaceRegistration, stack: Stack) -> None:

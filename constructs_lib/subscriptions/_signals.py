@@ -30,6 +30,9 @@ class Graph(StrEnum):
     FUNCTIONS = "Subscriber and publisher: errors and throttles"
     PUBLICATIONS = "Publications: failed"
     DEAD = "Dead letters and undelivered events"
+    MISSED = "Reconciliation: events missed"
+    LOST = "Reconciliation: lost buyers, unknown products"
+    RECONCILIATIONS = "Reconciliation: finished, denied, errors"
 
 
 # Products have few events, and each decides about a buyer's access. So where only the operator can fix it, one failure
@@ -41,8 +44,12 @@ _LONGER_THAN_A_RETRY_MINUTES = 15
 # The queue retries what was throttled.
 _NOT_BAD_LUCK = 3
 
-# An alarm on throttles fires if they last.
+# An alarm on throttles fires if they last; so does one on runs that do not finish, each of which may have a reason.
 _LASTING_PERIODS = 3
+
+# The reconciler runs every hour. What it finds in every run is in each period of two hours, so its alarm fires once.
+_BETWEEN_RUNS_MINUTES = 60
+_LONGER_THAN_BETWEEN_RUNS_MINUTES = 120
 
 # An event is usually handled within seconds. SQS counts a message until it was delivered more than three times, for 18
 # minutes here, so an event that fails every time is old enough for two periods at least.
@@ -80,6 +87,80 @@ def _throttles(metric: Callable[..., cloudwatch.Metric], function: str, reason: 
         runbook="SubscriberThrottles, PublisherThrottles",
     )
 
+
+RECONCILIATION_SIGNALS: Mapping[SubscriptionAlarmName, Signal] = {
+    "EventsMissed": Signal(
+        metric=SubscriptionMetrics.metric_events_missed,
+        threshold=_ONE,
+        minutes=_BETWEEN_RUNS_MINUTES,
+        description="The reconciler has recorded a change of a license or an agreement of which no event came, so a "
+        "buyer got or lost access late. Check the rule, the forwarding and the queue: the next events may be missing "
+        "too.",
+        reason="an event is recorded within minutes, so its way is broken, or EventBridge has lost it",
+        graph=Graph.MISSED,
+        label="Missed",
+        runbook="EventsMissed",
+    ),
+    "BuyersLost": Signal(
+        metric=SubscriptionMetrics.metric_buyers_lost,
+        threshold=_ONE,
+        minutes=_LONGER_THAN_BETWEEN_RUNS_MINUTES,
+        description="A buyer has an active license and has not registered, so the buyer has a subscription but no "
+        "account. The reconciler's log names the buyer's AWS account and the agreement: contact the buyer.",
+        reason="each is a buyer with a subscription but no account, and only a person can ask why",
+        graph=Graph.LOST,
+        label="Buyers lost",
+        runbook="BuyersLost",
+    ),
+    "ProductsUnknown": Signal(
+        metric=SubscriptionMetrics.metric_products_unknown,
+        threshold=_ONE,
+        minutes=_LONGER_THAN_BETWEEN_RUNS_MINUTES,
+        description="There are agreements of a product whose product code no event has named, so what is missing of "
+        "them cannot be recorded. Look up the product code in the portal and tell the reconciler.",
+        reason="only the operator can fix it, and nobody else would notice",
+        graph=Graph.LOST,
+        label="Products unknown",
+        runbook="ProductsUnknown",
+    ),
+    "AgreementsRefused": Signal(
+        metric=SubscriptionMetrics.metric_agreements_refused,
+        threshold=_ONE,
+        minutes=_LONGER_THAN_BETWEEN_RUNS_MINUTES,
+        description="AWS Marketplace denies the reconciler a call, so a missed event stays unnoticed. The reason in "
+        "the log line says why: AccessDenied is about the seller's role, AccessDeniedException about its permissions "
+        "or the account.",
+        reason="only the operator can fix it",
+        graph=Graph.RECONCILIATIONS,
+        label="Denied",
+        runbook="AgreementsRefused",
+    ),
+    "ReconcilerErrors": Signal(
+        metric=SubscriptionMetrics.metric_reconciler_errors,
+        threshold=_ONE,
+        minutes=_BETWEEN_RUNS_MINUTES,
+        description="The reconciler ended with an unhandled error or a timeout, and the next run begins again. "
+        f"{_ROLL_BACK}",
+        reason="the failure at a single agreement is no error",
+        graph=Graph.RECONCILIATIONS,
+        label="Errors",
+        runbook="ReconcilerErrors, ReconciliationsLate",
+    ),
+    "ReconciliationsLate": Signal(
+        metric=SubscriptionMetrics.metric_reconciliations_finished,
+        threshold=_ONE,
+        minutes=_BETWEEN_RUNS_MINUTES,
+        evaluation_periods=_LASTING_PERIODS,
+        below=True,
+        description="The reconciler has finished no run for three hours, so a missed event or a lost buyer stays "
+        "unnoticed. Its log says what fails; if it has no lines, the schedule does not run it.",
+        reason="three hours: a single run may fail, or be cut in two by its time limit",
+        graph=Graph.RECONCILIATIONS,
+        label="Finished",
+        runbook="ReconcilerErrors, ReconciliationsLate",
+    ),
+}
+"""Alarm name to signal, of the alarms that only a reconciliation has."""
 
 SIGNALS: Mapping[SubscriptionAlarmName, Signal] = {
     "EventsDelayed": Signal(
@@ -217,6 +298,7 @@ SIGNALS: Mapping[SubscriptionAlarmName, Signal] = {
         "the failure of a single change is no error",
     ),
     "PublisherThrottles": _throttles(SubscriptionMetrics.metric_publisher_throttles, "publisher", _AS_ABOVE),
+    **RECONCILIATION_SIGNALS,
 }
 """Alarm name to signal, in the order in which they are listed everywhere."""
 

@@ -33,7 +33,7 @@ from constructs_lib.subscriptions._functions import (
     TIMEOUT_SECONDS,
 )
 from constructs_lib.subscriptions._metrics import SubscriptionMetrics
-from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, UNPUBLISHED
+from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, RECONCILED, RECONCILIATION_COUNTS, UNPUBLISHED
 from constructs_lib.subscriptions._parameters import (
     PARAMETERS,
     RULE_PARAMETERS,
@@ -41,6 +41,7 @@ from constructs_lib.subscriptions._parameters import (
     checked_lost_buyer_delay,
     entitlements_region,
     stream_of,
+    validate_alarms_of_reconciliation,
     validate_default_bus,
     validate_event_bus,
     validate_registration,
@@ -53,7 +54,7 @@ from constructs_lib.subscriptions._queues import (
     make_dead_letter_queue,
     make_queue,
 )
-from constructs_lib.subscriptions._signals import SIGNALS
+from constructs_lib.subscriptions._signals import RECONCILIATION_SIGNALS, SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,6 +145,10 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         lost_buyer_delay = checked_lost_buyer_delay(lost_buyer_delay, reconciliation=agreements_region is not None)
         validate_alarms(alarm_actions=(), ok_actions=(), alarm_settings=alarm_settings or {})
         validate_alarm_names(alarm_settings or {}, SIGNALS)
+        signals = SIGNALS
+        if not agreements_region:
+            validate_alarms_of_reconciliation(alarm_settings or {})
+            signals = {name: signal for name, signal in SIGNALS.items() if name not in RECONCILIATION_SIGNALS}
         validate_alarm_settings(alarm_settings or {}, SIGNALS)
         validate_runbook_url(shared.runbook_url, SIGNALS)
 
@@ -180,7 +185,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         self._log_metrics = self._make_log_metrics()
         self._alarms = make_alarms(
             self,
-            signals=SIGNALS,
+            signals=signals,
             actions=shared.alarm_actions,
             ok_actions=shared.ok_actions,
             runbook_url=shared.runbook_url,
@@ -373,7 +378,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             },
             timeout_seconds=RECONCILER_TIMEOUT_SECONDS,
         )
-        # An invocation that has waited for as long is overtaken by the next one.
+        # What has waited for an hour is overtaken by the next run.
         reconciler.function.configure_async_invoke(retry_attempts=0, max_event_age=_BETWEEN_RECONCILIATIONS)
         table = self._registration.table
         table.grant(reconciler.role, "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem")
@@ -391,7 +396,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             "Schedule",
             description="Runs the reconciler every hour",
             schedule=events.Schedule.rate(_BETWEEN_RECONCILIATIONS),
-            # Nothing in it varies: only by hand is the reconciler asked for more.
+            # Only by hand is the reconciler asked for more.
             targets=[targets.LambdaFunction(reconciler.function, event=events.RuleTargetInput.from_object({}))],
         )
 
@@ -415,6 +420,14 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
                     logs.FilterPattern.string_value("$.detail_type", "=", kind),
                 ),
             )
+        if self._reconciler_log_group:
+            hourly = logs.FilterPattern.string_value("$.run", "=", "hourly")
+            for name, outcomes in RECONCILED.items():
+                metrics.add(name, self._reconciler_log_group, logs.FilterPattern.all(hourly, any_of(outcomes)))
+            for name, field in RECONCILIATION_COUNTS.items():
+                # As in LogMetrics: FilterPattern.exists puts the star in quotes.
+                pattern = logs.FilterPattern.literal(f'{{ ($.run = "hourly") && ($.{field} = *) }}')
+                metrics.add(name, self._reconciler_log_group, pattern, value=f"$.{field}")
         return metrics
 
     @property
@@ -544,7 +557,8 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         """Add the subscriptions to a dashboard, such as ``RegistrationDashboard(…).dashboard``.
 
         From top to bottom: the alarms, the subscriptions in numbers, what became of registrations and events, what the
-        alarms watch against their thresholds, and the last failures.
+        alarms watch against their thresholds, the last failures, and with the reconciliation the lost buyers and what
+        the events have missed.
 
         Args:
             dashboard: gets the rows below its own.
@@ -555,6 +569,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             alarms=self._alarms,
             subscriber_log_group=self._subscriber_log_group,
             publisher_log_group=self._publisher_log_group,
+            reconciler_log_group=self._reconciler_log_group,
         ):
             dashboard.add_widgets(*row)
 

@@ -18,4 +18,10 @@ SubscriptionAlarmName = Literal[
     "PublicationsDead",
     "PublisherErrors",
     "PublisherThrottles",
+    "EventsMissed",
+    "BuyersLost",
+    "ProductsUnknown",
+    "AgreementsRefused",
+    "ReconcilerErrors",
+    "ReconciliationsLate",
 ]

@@ -50,6 +50,11 @@ CONSTRUCTS: Mapping[str, Mapping[Any, Signal]] = {
     "Forwarding": FORWARDING_SIGNALS,
 }
 NAMES = [name for signals in CONSTRUCTS.values() for name in signals]
+RECONCILER_FIELDS = (
+    *("run", "outcome", "reason"),
+    *("CustomerAWSAccountId", "ProductCode", "ProductId", "LicenseArn", "AgreementId"),
+    *("agreements", "licenses", "missed", "buyers_lost", "products_unknown", "failed"),
+)
 SYNTAX = {"fields", "filter", "stats", "sort", "limit", "by", "and", "or", "not", "in", "like", "desc", "asc", "as"}
 
 
@@ -168,9 +173,10 @@ def test_the_table_names_the_metric_of_each_alarm(template: Template) -> None:
 
 
 def test_the_comparison_is_as_the_runbook_says(template: Template) -> None:
-    for alarm in alarms(template).values():
-        assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-        assert alarm["TreatMissingData"] == "notBreaching"
+    for name, alarm in alarms(template).items():
+        below = name == "ReconciliationsLate"
+        assert alarm["ComparisonOperator"] == ("LessThanThreshold" if below else "GreaterThanOrEqualToThreshold")
+        assert alarm["TreatMissingData"] == ("breaching" if below else "notBreaching")
 
 
 def test_queries_of_the_resolvers_log_name_only_what_is_logged(logged: set[str]) -> None:
@@ -190,7 +196,10 @@ def test_queries_of_the_access_log_name_only_what_is_logged(minimal_template: Te
         assert fields_of(query) <= known
 
 
-@pytest.mark.parametrize(("log", "fields"), [("subscriber", SUBSCRIBER_FIELDS), ("publisher", PUBLISHER_FIELDS)])
+@pytest.mark.parametrize(
+    ("log", "fields"),
+    [("subscriber", SUBSCRIBER_FIELDS), ("publisher", PUBLISHER_FIELDS), ("reconciler", RECONCILER_FIELDS)],
+)
 def test_queries_of_the_subscriptions_logs_name_only_what_is_logged(log: str, fields: tuple[str, ...]) -> None:
     assert queries(log)
     for query in queries(log):
@@ -198,7 +207,7 @@ def test_queries_of_the_subscriptions_logs_name_only_what_is_logged(log: str, fi
 
 
 def test_every_query_says_which_log_it_is_of() -> None:
-    of_logs = [queries(log) for log in ("resolver", "access", "subscriber", "publisher")]
+    of_logs = [queries(log) for log in ("resolver", "access", "subscriber", "publisher", "reconciler")]
 
     assert RUNBOOK.count("```logs\n") == sum(map(len, of_logs))
 
@@ -215,7 +224,7 @@ def test_the_shell_finds_each_resource_and_no_other(template: Template) -> None:
         "Forwarding": {forwarding},
     }
 
-    assert [len(names) for names in looked_for.values()] == [7, 9, 1]
+    assert [len(names) for names in looked_for.values()] == [7, 14, 1]
     for construct, names in looked_for.items():
         wanted = names | {("AWS::CloudWatch::Alarm", f"Alarms{name}") for name in CONSTRUCTS[construct]}
         for kind, name in wanted:
@@ -284,6 +293,11 @@ def test_every_price_and_quantity_is_explained() -> None:
         f"{cost.EVENT_REQUESTS} requests of SQS",
         f"{cost.POLLS:,} polls",
         f"{cost.BATCH_BYTES:,} bytes of logs",
+        f"{cost.HOURS} runs, {cost.RUN_SECONDS} s each, with {cost.SCAN_SECONDS_PER_GB} s per GB scanned",
+        f"{cost.AGREEMENTS} agreements, {cost.AGREEMENT_SECONDS} s each",
+        f"{cost.SUBSCRIPTION_ITEMS} items of a subscription",
+        f"{cost.READ_BYTES:,} bytes per read request unit",
+        f"{cost.RECONCILER_METRICS_ALWAYS} metrics of the reconciler",
         f"{cost.SUBSCRIPTION_METRICS_ALWAYS} metrics of subscriptions",
     ):
         assert f"| {price}" in COST or price in COST.partition("## Quantities assumed")[2], price

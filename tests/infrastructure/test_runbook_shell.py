@@ -48,6 +48,11 @@ SUBSCRIPTIONS = {
     "EVENTS",
     "DEAD_EVENTS",
     "DEAD_PUBLICATIONS",
+    "RULE",
+    "RECONCILER",
+    "RECONCILER_LOG",
+    "RECONCILER_ROLE",
+    "SCHEDULE",
 }
 ALL_NAMES = set(re.findall(r"\b([A-Z_]+)=''", FUNCTIONS))
 NAMES = ALL_NAMES - SUBSCRIPTIONS
@@ -85,9 +90,11 @@ match sys.argv[2]:
     case "get-records":
         print(json.dumps({{"Records": state["records"][: int(options["--limit"])]}}))
     case "invoke":
-        (here / "payload").write_text(sys.stdin.read())
-        print(json.dumps(state["response"]))
-        print(json.dumps({{"StatusCode": 200}}))
+        with (here / "payloads").open("a") as payloads:
+            payloads.write(sys.stdin.read().strip() + "\\n")
+        print(json.dumps(state["responses"].pop(0)))
+        print(json.dumps({{"StatusCode": 200, **state["error"]}}))
+        (here / "state.json").write_text(json.dumps(state))
     case "get-query-results":
         print(json.dumps({{"status": state["statuses"].pop(0), "results": state["results"]}}))
         (here / "state.json").write_text(json.dumps(state))
@@ -108,7 +115,8 @@ class Shell:
             "messages": [],
             "records": [],
             "trimmed": False,
-            "response": {"batchItemFailures": []},
+            "responses": [{"batchItemFailures": []}] * 2,
+            "error": {},
         }
         (folder / "aws").write_text(AWS, encoding="utf-8")
         (folder / "aws").chmod(0o755)
@@ -118,7 +126,8 @@ class Shell:
 
     def __call__(self, lines: str) -> subprocess.CompletedProcess[str]:
         (self._folder / "state.json").write_text(json.dumps(self.state), encoding="utf-8")
-        (self._folder / "calls").write_text("", encoding="utf-8")
+        for name in ("calls", "payloads"):
+            (self._folder / name).write_text("", encoding="utf-8")
         return subprocess.run(
             ["bash", "--norc", "-c", f"{FUNCTIONS}\n{lines}"],
             env={"PATH": f"{self._folder}{os.pathsep}{os.environ['PATH']}"},
@@ -128,9 +137,9 @@ class Shell:
             check=False,
         )
 
-    def payload(self) -> Any:
-        """Return what the publisher was invoked with."""
-        return json.loads((self._folder / "payload").read_text(encoding="utf-8"))
+    def payloads(self) -> list[Any]:
+        """Return what functions were invoked with."""
+        return [json.loads(line) for line in (self._folder / "payloads").read_text(encoding="utf-8").splitlines()]
 
     def calls(self, operation: str) -> list[dict[str, str]]:
         lines = (self._folder / "calls").read_text(encoding="utf-8").splitlines()
@@ -249,6 +258,16 @@ def test_look_up_subscriptions_says_what_it_did_not_find_and_how_to_use_it(shell
     assert shell("look_up_subscriptions").stderr == "usage: look_up_subscriptions STACK [ID]\n"
 
 
+def test_look_up_subscriptions_works_without_reconciliation(shell: Shell) -> None:
+    resources = shell.state["resources"]
+    shell.state["resources"] = {name: kind for name, kind in resources.items() if "Reconciler" not in name}
+
+    done = shell('look_up_subscriptions Seller; echo "code=$? [$RULE][$RECONCILER]"')
+
+    assert re.fullmatch(r"code=0 \[SubscriptionsRule\w+-name\]\[\]\n", done.stdout)
+    assert done.stderr.endswith("\nwith reconciliation=False, that is as it should be\n")
+
+
 def test_messages_are_shown_with_eventbridges_error(shell: Shell) -> None:
     error = {"ERROR_CODE": {"StringValue": "NO_PERMISSIONS", "DataType": "String"}}
     shell.state["messages"] = [{"MessageId": "1", "Body": "{}", "ReceiptHandle": "r", "MessageAttributes": error}]
@@ -285,15 +304,15 @@ def test_discarded_changes_are_published_as_the_stream_would_have_delivered_them
     assert [call["--sequence-number"] for call in shell.calls("get-shard-iterator")] == ["100", "200"]
     assert [call["--shard-id"] for call in shell.calls("get-shard-iterator")] == ["shard-1"] * 2
     assert [call["--function-name"] for call in shell.calls("invoke")] == ["publisher"] * 2
-    assert [record["eventSourceARN"] for record in shell.payload()["Records"]] == [STREAM] * 2
+    assert [record["eventSourceARN"] for record in shell.payloads()[-1]["Records"]] == [STREAM] * 2
     assert [call["--receipt-handle"] for call in shell.calls("delete-message")] == ["receipt-100", "receipt-200"]
 
 
 @pytest.mark.parametrize(
     "state",
     [
-        {"response": {"batchItemFailures": [{"itemIdentifier": "100"}]}},
-        {"response": {"errorType": "KeyError"}},
+        {"responses": [{"batchItemFailures": [{"itemIdentifier": "100"}]}]},
+        {"responses": [{"errorType": "KeyError"}]},
         {"trimmed": True},
     ],
     ids=["failed-again", "error", "too-late"],
@@ -307,6 +326,45 @@ def test_a_change_that_is_not_published_stays_where_it_is(shell: Shell, state: d
     assert done.stderr
     assert not shell.calls("delete-message")
     assert len(shell.calls("receive-message")) == 1
+
+
+def test_a_backfill_goes_on_where_the_time_was_up_until_there_is_no_position(shell: Shell) -> None:
+    positions = [{"pass": "updated", "after": "it's 1"}, {"pass": "known"}]
+    shell.state["responses"] = [*({"outcome": "unfinished", "position": each} for each in positions), {"missed": 2}]
+
+    done = shell("backfill reconciler 2025-01-01T00:00:00Z")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shell.payloads() == [{"since": "2025-01-01T00:00:00Z"}, *({"position": each} for each in positions)]
+    assert [json.loads(line).get("missed") for line in done.stdout.splitlines()] == [None, None, 2]
+    for options in shell.calls("invoke"):
+        assert (options["--function-name"], options["--payload"]) == ("reconciler", "fileb:///dev/stdin")
+        # A run takes up to a quarter of an hour.
+        assert options["--cli-read-timeout"] == "0"
+
+
+def test_a_backfill_teaches_product_codes(shell: Shell) -> None:
+    shell.state["responses"] = [{}]
+
+    shell("""backfill reconciler 2025-01-01T00:00:00Z '{"prod-1": "code"}'""")
+
+    assert shell.payloads() == [{"since": "2025-01-01T00:00:00Z", "products": {"prod-1": "code"}}]
+
+
+def test_a_backfill_without_json_asks_for_nothing(shell: Shell) -> None:
+    assert shell("backfill reconciler 2025-01-01T00:00:00Z prod-1").returncode
+    assert not shell.calls("invoke")
+
+
+def test_a_backfill_that_failed_is_not_repeated(shell: Shell) -> None:
+    shell.state["responses"] = [{"errorType": "KeyError", "position": "of an error"}]
+    shell.state["error"] = {"FunctionError": "Unhandled"}
+
+    done = shell("backfill reconciler 2025-01-01T00:00:00Z")
+
+    assert (done.returncode, done.stderr) == (1, "not finished, see the log of the reconciler\n")
+    assert "KeyError" in done.stdout
+    assert len(shell.payloads()) == 1
 
 
 def test_a_query_waits_until_it_is_complete(shell: Shell) -> None:
@@ -360,6 +418,8 @@ def test_a_query_that_failed_is_not_an_empty_result(shell: Shell, status: str) -
         'messages ""',
         'redrive "" queue',
         "redrive dead",
+        "backfill reconciler",
+        'backfill "" 2025-01-01T00:00:00Z',
         "republish dead",
         'republish "" publisher',
     ],
@@ -369,7 +429,8 @@ def test_an_empty_argument_is_complained_of(shell: Shell, line: str) -> None:
 
     assert done.returncode == 1
     assert done.stderr.startswith("usage: ")
-    assert [name for name in ("start-query", "put-log-events", "receive-message") if shell.calls(name)] == []
+    called = ("start-query", "put-log-events", "receive-message", "invoke")
+    assert [name for name in called if shell.calls(name)] == []
 
 
 def test_fire_sets_one_alarm(shell: Shell) -> None:
