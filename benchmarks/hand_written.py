@@ -31,7 +31,7 @@ from constructs_lib.functions._asset import COMPILED
 from constructs_lib.registration import _resolver as resolver
 from constructs_lib.registration._outcomes import COUNTS, TIMES
 from constructs_lib.subscriptions import _functions as functions
-from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, UNPUBLISHED
+from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, RECONCILED, RECONCILIATION_COUNTS, UNPUBLISHED
 from local.product import LANDING_PAGE, PRODUCT_CODE
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ _ALARMED_EVENTS = (
     "EntitlementsThrottled",
 )
 _PERIOD = Duration.minutes(5)
+_HOUR = Duration.hours(1)
 
 
 @jsii.implements(apigwv2.IAccessLogSettings)
@@ -230,8 +231,15 @@ def registration(scope: Construct, *, asset: str) -> Registration:
     return Registration(registrations, registrations.table_stream_arn or "", role, function)
 
 
-def subscriptions(scope: Construct, registration: Registration, *, subscriber_asset: str, publisher_asset: str) -> None:
-    """Create the resources of the subscriptions in ``scope``, with the functions' code from the two folders."""
+def subscriptions(
+    scope: Construct,
+    registration: Registration,
+    *,
+    subscriber_asset: str,
+    publisher_asset: str,
+    reconciler_asset: str,
+) -> None:
+    """Create the resources of the subscriptions in ``scope``, with the functions' code from the three folders."""
     table, stream_arn = registration.table, registration.stream_arn
     registration.resolver.add_environment("SUBSCRIPTIONS", "true")
     table.grant(registration.role, "dynamodb:Query")
@@ -253,6 +261,19 @@ def subscriptions(scope: Construct, registration: Registration, *, subscriber_as
         targets=[targets.SqsQueue(queue, dead_letter_queue=dead_letters)],
     )
 
+    reconciliation = dynamodb.TableV2(
+        scope,
+        "Reconciliation",
+        partition_key=dynamodb.Attribute(name="Name", type=dynamodb.AttributeType.STRING),
+        billing=dynamodb.Billing.on_demand(),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    of_marketplace = {
+        "REGISTRATIONS_TABLE": table.table_name,
+        "RECONCILIATION_TABLE": reconciliation.table_name,
+        "PRODUCTS": json.dumps([PRODUCT_CODE]),
+        "ENTITLEMENTS_REGION": "us-east-1",
+    }
     subscriber_role, subscriber_log, subscriber = _function(
         scope,
         "Subscriber",
@@ -261,13 +282,10 @@ def subscriptions(scope: Construct, registration: Registration, *, subscriber_as
         asset=subscriber_asset,
         memory_size=functions.MEMORY_MIB,
         timeout_seconds=functions.TIMEOUT_SECONDS,
-        environment={
-            "REGISTRATIONS_TABLE": table.table_name,
-            "PRODUCTS": json.dumps([PRODUCT_CODE]),
-            "ENTITLEMENTS_REGION": "us-east-1",
-        },
+        environment=of_marketplace,
     )
     table.grant(subscriber_role, "dynamodb:UpdateItem")
+    reconciliation.grant(subscriber_role, "dynamodb:UpdateItem")
     iam.Policy(
         scope,
         "GetEntitlements",
@@ -314,6 +332,44 @@ def subscriptions(scope: Construct, registration: Registration, *, subscriber_as
     )
     mapping.node.add_dependency(access)
 
+    reconciler_role, reconciler_log, reconciler = _function(
+        scope,
+        "Reconciler",
+        package="reconciler",
+        description="Records in the registrations table what the events of AWS Marketplace have missed",
+        asset=reconciler_asset,
+        memory_size=functions.MEMORY_MIB,
+        timeout_seconds=functions.RECONCILER_TIMEOUT_SECONDS,
+        environment={**of_marketplace, "AGREEMENTS_REGION": "us-east-1", "LOST_BUYER_DELAY_SECONDS": "3600"},
+    )
+    reconciler.configure_async_invoke(retry_attempts=0, max_event_age=_HOUR)
+    table.grant(reconciler_role, "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem")
+    reconciliation.grant(reconciler_role, "dynamodb:Scan", "dynamodb:UpdateItem")
+    own_agreements = {
+        "StringEquals": {"aws-marketplace:PartyType": "Proposer"},
+        "ForAllValues:StringEquals": {"aws-marketplace:AgreementType": "PurchaseAgreement"},
+    }
+    for action in ("GetEntitlements", "SearchAgreements", "GetAgreementEntitlements"):
+        iam.Policy(
+            scope,
+            f"Reconciler{action}",
+            roles=[reconciler_role],
+            statements=[
+                iam.PolicyStatement(
+                    actions=[f"aws-marketplace:{action}"],
+                    resources=["*"],
+                    conditions=own_agreements if action == "SearchAgreements" else None,
+                )
+            ],
+        )
+    events.Rule(
+        scope,
+        "Schedule",
+        description="Runs the reconciler every hour",
+        schedule=events.Schedule.rate(_HOUR),
+        targets=[targets.LambdaFunction(reconciler, event=events.RuleTargetInput.from_object({}))],
+    )
+
     namespace = f"MarketplaceSubscriptions/{subscriber.function_name}"
     counts = {
         name: _metric_filter(scope, name, log, namespace, _any_of(outcomes))
@@ -323,6 +379,13 @@ def subscriptions(scope: Construct, registration: Registration, *, subscriber_as
     for name, kind in PUBLISHED.items():
         published = f'{{ ($.outcome = "published") && ($.detail_type = "{kind}") }}'
         _metric_filter(scope, name, publisher_log, namespace, published)
+    for name, outcomes in RECONCILED.items():
+        any_of = _any_of(outcomes).removeprefix("{ ").removesuffix(" }")
+        pattern = f'{{ ($.run = "hourly") && ({any_of}) }}'
+        counts[name] = _metric_filter(scope, name, reconciler_log, namespace, pattern)
+    for name, field in RECONCILIATION_COUNTS.items():
+        pattern = f'{{ ($.run = "hourly") && ($.{field} = *) }}'
+        counts[name] = _metric_filter(scope, name, reconciler_log, namespace, pattern, value=f"$.{field}")
     metrics = {
         "EventsDelayed": queue.metric_approximate_age_of_oldest_message(period=_PERIOD),
         "EventsDead": dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD),
@@ -339,11 +402,25 @@ def subscriptions(scope: Construct, registration: Registration, *, subscriber_as
         "PublicationsDead": publisher_dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD),
         "PublisherErrors": publisher.metric_errors(period=_PERIOD),
         "PublisherThrottles": publisher.metric_throttles(period=_PERIOD),
+        "ReconcilerErrors": reconciler.metric_errors(period=_HOUR),
+        "EventsMissed": counts["EventsMissed"].metric(statistic=cloudwatch.Stats.SUM, period=_HOUR),
+        "AgreementsRefused": counts["AgreementsRefused"].metric(statistic=cloudwatch.Stats.SUM, period=_HOUR),
     }
     for name in (*_ALARMED_EVENTS, "PublicationsFailed"):
         metrics[name] = counts[name].metric(statistic=cloudwatch.Stats.SUM, period=_PERIOD)
+    for name in RECONCILIATION_COUNTS:
+        metrics[name] = counts[name].metric(statistic=cloudwatch.Stats.MAXIMUM, period=_HOUR)
     for name, metric in metrics.items():
         _alarm(scope, name, metric)
+    cloudwatch.Alarm(
+        scope,
+        "ReconciliationsLateAlarm",
+        metric=counts["ReconciliationsFinished"].metric(statistic=cloudwatch.Stats.SUM, period=_HOUR),
+        threshold=1,
+        evaluation_periods=3,
+        comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+    )
 
 
 def _function(

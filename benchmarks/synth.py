@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measurements import Measurement
 from constructs_lib.registration._resolver import RESOLVER
-from constructs_lib.subscriptions._functions import PUBLISHER, SUBSCRIBER
+from constructs_lib.subscriptions._functions import PUBLISHER, RECONCILER, SUBSCRIBER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,9 +36,9 @@ def measure(*, rounds: int, instances: Sequence[int]) -> list[Measurement]:
             only shows that it runs.
         instances: how many registrations an app has, in ascending order, two or more.
     """
-    resolver, subscriber, publisher = (str(asset.folder) for asset in (RESOLVER, SUBSCRIBER, PUBLISHER))
+    resolver, *of_subscriptions = (str(asset.folder) for asset in (RESOLVER, SUBSCRIBER, PUBLISHER, RECONCILER))
     empty, by_hand, construct = _compared(("empty",), ("hand_written", resolver), ("construct", "1"), rounds=rounds)
-    both_by_hand, both = _compared(("hand_written", resolver, subscriber, publisher), ("subscriptions",), rounds=rounds)
+    both_by_hand, both = _compared(("hand_written", resolver, *of_subscriptions), ("subscriptions",), rounds=rounds)
     # One after the other: an app with 50 would still run long after one with 1 has ended.
     grown = [
         [_cpu_seconds(("construct", str(number)))[0] for number in instances]

@@ -11,7 +11,7 @@ from aws_cdk.assertions import Template
 from benchmarks.hand_written import registration, subscriptions
 from constructs_lib import MarketplaceRegistration, MarketplaceSubscriptions
 from constructs_lib.registration._resolver import RESOLVER
-from constructs_lib.subscriptions._functions import PUBLISHER, SUBSCRIBER
+from constructs_lib.subscriptions._functions import PUBLISHER, RECONCILER, SUBSCRIBER
 from local.product import LANDING_PAGE, PRODUCT_CODE
 
 
@@ -25,7 +25,13 @@ def written_by_hand(*, with_subscriptions: bool) -> Template:
     stack = Stack(App(), "Seller")
     registered = registration(stack, asset=str(RESOLVER.folder))
     if with_subscriptions:
-        subscriptions(stack, registered, subscriber_asset=str(SUBSCRIBER.folder), publisher_asset=str(PUBLISHER.folder))
+        subscriptions(
+            stack,
+            registered,
+            subscriber_asset=str(SUBSCRIBER.folder),
+            publisher_asset=str(PUBLISHER.folder),
+            reconciler_asset=str(RECONCILER.folder),
+        )
     return Template.from_stack(stack)
 
 

@@ -12,7 +12,7 @@ from aws_cdk import App
 from constructs_lib.functions import _asset
 from constructs_lib.functions._asset import FunctionAsset
 from constructs_lib.registration._resolver import RESOLVER
-from constructs_lib.subscriptions._functions import PUBLISHER, SUBSCRIBER
+from constructs_lib.subscriptions._functions import PUBLISHER, RECONCILER, SUBSCRIBER
 from tests.infrastructure.stacks import minimal
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def test_lambda_can_read_the_asset_whatever_the_umask_it_was_installed_under(cop
     assert all(path.stat().st_mode & 0o111 == 0o111 for path in asset.rglob("*") if path.is_dir())
 
 
-@pytest.mark.parametrize("asset", [RESOLVER, SUBSCRIBER, PUBLISHER], ids=lambda asset: asset.package)
+@pytest.mark.parametrize("asset", [RESOLVER, SUBSCRIBER, PUBLISHER, RECONCILER], ids=lambda asset: asset.package)
 def test_the_models_know_only_what_the_function_calls(asset: FunctionAsset) -> None:
     found = {
         path.parts[-3]: frozenset(json.loads(path.read_text())["operations"])

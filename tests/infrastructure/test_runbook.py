@@ -55,7 +55,23 @@ RECONCILER_FIELDS = (
     *("CustomerAWSAccountId", "ProductCode", "ProductId", "LicenseArn", "AgreementId"),
     *("agreements", "licenses", "missed", "buyers_lost", "products_unknown", "failed"),
 )
-SYNTAX = {"fields", "filter", "stats", "sort", "limit", "by", "and", "or", "not", "in", "like", "desc", "asc", "as"}
+SYNTAX = {
+    "fields",
+    "filter",
+    "stats",
+    "display",
+    "sort",
+    "limit",
+    "by",
+    "and",
+    "or",
+    "not",
+    "in",
+    "like",
+    "desc",
+    "asc",
+    "as",
+}
 
 
 def headings() -> list[str]:

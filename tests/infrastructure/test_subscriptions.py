@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
-from aws_cdk import App, Environment, Stack
+from aws_cdk import App, CfnParameter, Duration, Environment, Stack, Token
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -17,9 +17,15 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
 
 from constructs_lib import AlarmSettings, MarketplaceSellerRole, MarketplaceSubscriptions
-from constructs_lib.subscriptions._functions import PUBLISHER, SUBSCRIBER, TIMEOUT_SECONDS
-from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, UNPUBLISHED
-from constructs_lib.subscriptions._signals import SIGNALS
+from constructs_lib.subscriptions._functions import (
+    PUBLISHER,
+    RECONCILER,
+    RECONCILER_TIMEOUT_SECONDS,
+    SUBSCRIBER,
+    TIMEOUT_SECONDS,
+)
+from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, RECONCILED, RECONCILIATION_COUNTS, UNPUBLISHED
+from constructs_lib.subscriptions._signals import RECONCILIATION_SIGNALS, SIGNALS
 from local.emulated.lambda_runtime import PYTHON
 from local.product import PRODUCT_CODE
 from publisher import event_bus as published
@@ -30,6 +36,7 @@ from resolver.settings import Settings as ResolverSettings
 from subscriber import marketplace_event
 from subscriber.log_line import OUTCOMES as SUBSCRIBER_OUTCOMES
 from subscriber.settings import Settings as SubscriberSettings
+from subscriptions import product_codes
 from tests.infrastructure.checks import synthesize_with_cdk_nag
 from tests.infrastructure.stacks import forwarding, full, full_subscriptions, minimal, properties, register, subscribe
 from tests.infrastructure.stacks import subscriptions as minimal_subscriptions
@@ -144,7 +151,7 @@ def test_the_resolver_reads_the_switch() -> None:
 
 
 def test_the_rule_gets_every_event_of_marketplace_and_delivers_it_to_the_queue(template: Template) -> None:
-    (rule,) = properties(template, "AWS::Events::Rule")
+    (rule,) = (rule for rule in properties(template, "AWS::Events::Rule") if "EventPattern" in rule)
     queue, dead, _ = queues(template)
 
     assert rule["EventPattern"] == {"source": [marketplace_event.SOURCE]}
@@ -185,7 +192,7 @@ def test_a_message_is_hidden_for_six_times_the_functions_time_and_given_up_after
 
 
 def test_only_this_rule_may_send_to_the_queues_and_only_over_tls(template: Template) -> None:
-    rule = next(iter(template.find_resources("AWS::Events::Rule")))
+    rule = next(name for name in template.find_resources("AWS::Events::Rule") if "Schedule" not in name)
     of_rule = {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}}
     queue, dead, publishers = queues(template)
 
@@ -254,13 +261,16 @@ def test_the_publishers_mapping_waits_for_its_permission(template: Template) -> 
     assert [name for name in mapping["DependsOn"] if name.startswith("SubscriptionsStream")]
 
 
-@pytest.mark.parametrize("package", ["subscriber", "publisher"])
-def test_a_function_has_its_runtime_architecture_time_and_log(template: Template, package: str) -> None:
+@pytest.mark.parametrize(
+    ("package", "seconds"),
+    [("subscriber", TIMEOUT_SECONDS), ("publisher", TIMEOUT_SECONDS), ("reconciler", RECONCILER_TIMEOUT_SECONDS)],
+)
+def test_a_function_has_its_runtime_architecture_time_and_log(template: Template, package: str, seconds: int) -> None:
     found = function(template, package)
 
     assert found["Runtime"] == "python{}.{}".format(*PYTHON)
     assert found["Architectures"] == ["arm64"]
-    assert found["Timeout"] == TIMEOUT_SECONDS
+    assert found["Timeout"] == seconds
     assert found["LoggingConfig"]["LogFormat"] == "JSON"
     assert "ReservedConcurrentExecutions" not in found
 
@@ -275,7 +285,37 @@ def test_the_subscribers_role_allows_its_calls_and_nothing_more(template: Templa
         *((action, "SubscriptionsSubscriberLog") for action in LOG),
         *((f"sqs:{action}", "SubscriptionsQueue") for action in consume),
         ("dynamodb:UpdateItem", TABLE),
+        ("dynamodb:UpdateItem", "SubscriptionsReconciliation"),
         ("aws-marketplace:GetEntitlements", "*"),
+    }
+
+
+def test_the_reconcilers_role_allows_its_calls_and_nothing_more(template: Template) -> None:
+    calls = {"GetAgreementEntitlements", "GetEntitlements", "SearchAgreements"}
+
+    assert granted(template, "SubscriptionsReconcilerRole") == {
+        *((action, "SubscriptionsReconcilerLog") for action in LOG),
+        *((f"dynamodb:{action}", TABLE) for action in ("Query", "Scan", "UpdateItem")),
+        *((f"dynamodb:{action}", "SubscriptionsReconciliation") for action in ("Scan", "UpdateItem")),
+        *((f"aws-marketplace:{action}", "*") for action in calls),
+    }
+
+
+def test_only_agreements_of_the_sellers_own_may_be_found(template: Template) -> None:
+    conditions = {
+        statement["Action"]: statement.get("Condition")
+        for statement in statements_of(template, "SubscriptionsReconcilerRole")
+        if statement["Resource"] == "*"
+    }
+
+    assert conditions == {
+        "aws-marketplace:SearchAgreements": {
+            "StringEquals": {"aws-marketplace:PartyType": "Proposer"},
+            "ForAllValues:StringEquals": {"aws-marketplace:AgreementType": "PurchaseAgreement"},
+        },
+        # Not confirmed: whether it has the agreement's type.
+        "aws-marketplace:GetAgreementEntitlements": None,
+        "aws-marketplace:GetEntitlements": None,
     }
 
 
@@ -303,10 +343,11 @@ def test_the_publisher_puts_events_of_its_own_source_only(template: Template) ->
     assert statement["Condition"] == {"ForAllValues:StringEquals": {"events:source": published.SOURCE}}
 
 
-def test_with_a_sellers_role_the_subscriber_may_assume_it_but_not_call_marketplace_itself(
-    full_template: Template,
+@pytest.mark.parametrize("function", ["Subscriber", "Reconciler"])
+def test_with_a_sellers_role_a_function_may_assume_it_but_not_call_marketplace_itself(
+    full_template: Template, function: str
 ) -> None:
-    actions = granted(full_template, "SubscriptionsSubscriberRole")
+    actions = granted(full_template, f"Subscriptions{function}Role")
 
     assert ("sts:AssumeRole", "arn:aws:iam::444455556666:role/seller") in actions
     assert not [action for action, _ in actions if action.startswith("aws-marketplace:")]
@@ -317,20 +358,21 @@ def test_with_a_key_each_function_may_use_it_without_wildcards(full_template: Te
         role: {
             action for action, resource in granted(full_template, f"Subscriptions{role}Role") if action[:4] == "kms:"
         }
-        for role in ("Subscriber", "Publisher")
+        for role in ("Subscriber", "Publisher", "Reconciler")
     }
 
+    assert uses["Reconciler"] >= {"kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"}
     assert uses["Publisher"] == {"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"}
     assert {"kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"} <= uses["Subscriber"]
     assert not [action for actions in uses.values() for action in actions if "*" in action]
 
 
-@pytest.mark.parametrize("package", ["subscriber", "publisher"])
+@pytest.mark.parametrize("package", ["subscriber", "publisher", "reconciler"])
 def test_every_call_of_a_function_has_a_model_and_a_permission(
     template: Template, full_template: Template, package: str
 ) -> None:
-    asset = {"subscriber": SUBSCRIBER, "publisher": PUBLISHER}[package]
-    prefixes = {"marketplace-entitlement": "aws-marketplace"}
+    asset = {"subscriber": SUBSCRIBER, "publisher": PUBLISHER, "reconciler": RECONCILER}[package]
+    prefixes = {"marketplace-agreement": "aws-marketplace", "marketplace-entitlement": "aws-marketplace"}
     called = {
         f"{prefixes.get(service, service)}:{name}" for service, names in asset.operations.items() for name in names
     }
@@ -344,19 +386,20 @@ def test_every_call_of_a_function_has_a_model_and_a_permission(
     assert {action for action in allowed if not action.startswith(("logs:", "kms:", "sqs:"))} - polls == called
 
 
-def test_the_sellers_role_may_read_entitlements_only_where_it_is_asked_to() -> None:
+def test_the_sellers_role_may_read_entitlements_and_agreements_only_where_it_is_asked_to(template: Template) -> None:
     stack = Stack(App(), "Publishing")
     for construct_id, subscriptions in (("Tokens", False), ("Both", True)):
         MarketplaceSellerRole(
             stack, construct_id, trusted=iam.AccountPrincipal("111122223333"), subscriptions=subscriptions
         )
-    template = Template.from_stack(stack)
+    publishing = Template.from_stack(stack)
+    of_reconciler = [s for s in statements_of(template, "SubscriptionsReconcilerRole") if s["Resource"] == "*"]
 
-    assert granted(template, "Tokens") == {("aws-marketplace:ResolveCustomer", "*")}
-    assert granted(template, "Both") == {
-        ("aws-marketplace:ResolveCustomer", "*"),
-        ("aws-marketplace:GetEntitlements", "*"),
-    }
+    assert granted(publishing, "Tokens") == {("aws-marketplace:ResolveCustomer", "*")}
+    allowed = {statement["Action"]: statement for statement in statements_of(publishing, "Both")}
+    assert allowed.pop("aws-marketplace:ResolveCustomer")["Resource"] == "*"
+    # Those of the reconciler's own role, with their conditions; the subscriber needs no other.
+    assert allowed == {statement["Action"]: statement for statement in of_reconciler}
 
 
 # --- Settings.
@@ -437,6 +480,211 @@ def test_a_region_known_at_deployment_only_reads_entitlements_where_most_sellers
     assert variables["ENTITLEMENTS_REGION"] == "us-east-1"
 
 
+# --- The reconciliation.
+
+
+def test_the_schedule_runs_the_reconciler_every_hour_with_a_constant_input(template: Template) -> None:
+    ((name, rule),) = (
+        (name, found["Properties"])
+        for name, found in template.find_resources("AWS::Events::Rule").items()
+        if "ScheduleExpression" in found["Properties"]
+    )
+    reconciler = {"Fn::GetAtt": [logical_id_of_reconciler(template), "Arn"]}
+
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 hour)", "ENABLED")
+    assert rule["Targets"] == [{"Arn": reconciler, "Id": "Target0", "Input": "{}"}]
+    (permission,) = (
+        each for each in properties(template, "AWS::Lambda::Permission") if each["FunctionName"] == reconciler
+    )
+    assert permission["Principal"] == "events.amazonaws.com"
+    assert permission["SourceArn"] == {"Fn::GetAtt": [name, "Arn"]}
+
+
+def logical_id_of_reconciler(template: Template) -> str:
+    found = template.find_resources("AWS::Lambda::Function")
+    return next(name for name in found if name.startswith("SubscriptionsReconciler"))
+
+
+def test_a_run_that_failed_or_waited_too_long_is_left_to_the_next_one(template: Template) -> None:
+    (invocation,) = properties(template, "AWS::Lambda::EventInvokeConfig")
+
+    assert invocation["FunctionName"] == {"Ref": logical_id_of_reconciler(template)}
+    assert invocation["MaximumRetryAttempts"] == 0
+    assert invocation["MaximumEventAgeInSeconds"] == 60 * 60
+
+
+def test_the_reconciliations_table_goes_with_the_stack_and_has_the_key(
+    template: Template, full_template: Template
+) -> None:
+    for each in (template, full_template):
+        (table,) = (
+            table
+            for name, table in each.find_resources("AWS::DynamoDB::GlobalTable").items()
+            if name.startswith("SubscriptionsReconciliation")
+        )
+        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Delete", "Delete")
+        found = table["Properties"]
+        assert found["KeySchema"] == [{"AttributeName": product_codes.NAME, "KeyType": "HASH"}]
+        assert found["BillingMode"] == "PAY_PER_REQUEST"
+        assert "StreamSpecification" not in found
+        (replica,) = found["Replicas"]
+        # With a key, it is named in the replica.
+        assert ("SSESpecification" in replica) is (each is full_template)
+        assert not replica.get("DeletionProtectionEnabled")
+
+
+def test_the_reconciler_has_what_the_subscriber_has_and_its_own_variables(
+    template: Template, full_template: Template
+) -> None:
+    own = {"AGREEMENTS_REGION": "us-east-1", "LOST_BUYER_DELAY_SECONDS": "3600"}
+    for each in (template, full_template):
+        of_subscriber = function(each, "subscriber")["Environment"]["Variables"]
+        assert function(each, "reconciler")["Environment"]["Variables"] == {**of_subscriber, **own}
+        assert "Ref" in of_subscriber["RECONCILIATION_TABLE"]
+
+
+@pytest.mark.parametrize(
+    ("delay", "seconds"),
+    [
+        (Duration.minutes(15), "900"),
+        (Duration.hours(24), "86400"),
+        (Duration.seconds(Token.as_number({"Ref": "Seconds"})), {"Ref": "Seconds"}),
+    ],
+    ids=["shortest", "longest", "token"],
+)
+def test_the_delay_of_a_lost_buyer_is_counted_in_seconds(stack: Stack, delay: Duration, seconds: object) -> None:
+    CfnParameter(stack, "Seconds", type="Number")
+    subscribe(stack, lost_buyer_delay=delay)
+
+    variables = function(Template.from_stack(stack), "reconciler")["Environment"]["Variables"]
+
+    assert variables["LOST_BUYER_DELAY_SECONDS"] == seconds
+
+
+@pytest.mark.parametrize(
+    ("region", "agreements_region"), [("us-east-1", "us-east-1"), ("eusc-de-east-1", "eusc-de-east-1")]
+)
+def test_agreements_are_found_where_the_partition_has_them(region: str, agreements_region: str) -> None:
+    stack = Stack(App(), "Stack", env=Environment(account="111122223333", region=region))
+    subscribe(stack, register(stack, marketplace_region=region))
+
+    variables = function(Template.from_stack(stack), "reconciler")["Environment"]["Variables"]
+
+    assert variables["AGREEMENTS_REGION"] == agreements_region
+
+
+def test_a_region_known_at_deployment_only_finds_agreements_where_most_sellers_do(stack: Stack) -> None:
+    subscribe(stack, register(stack, marketplace_region=stack.region))
+
+    variables = function(Template.from_stack(stack), "reconciler")["Environment"]["Variables"]
+    assert variables["AGREEMENTS_REGION"] == "us-east-1"
+
+
+def in_china() -> MarketplaceSubscriptions:
+    stack = Stack(App(), "Stack", env=Environment(account="111122223333", region="cn-northwest-1"))
+    return subscribe(stack, register(stack, marketplace_region="cn-northwest-1"))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        in_china,
+        lambda: subscribe(Stack(App(), "Stack"), reconciliation=False),
+    ],
+    ids=["china", "false"],
+)
+def test_without_reconciliation_there_is_no_trace_of_it(make: Callable[[], MarketplaceSubscriptions]) -> None:
+    subscribed = make()
+
+    assert (subscribed.reconciler, subscribed.reconciler_log_group) == (None, None)
+    assert (subscribed.schedule, subscribed.reconciliation_table) == (None, None)
+    assert subscribed.alarms.keys() == SIGNALS.keys() - RECONCILIATION_SIGNALS.keys()
+    text = json.dumps(Template.from_stack(Stack.of(subscribed)).to_json())
+    for trace in ("econcil", "SearchAgreements", "dynamodb:Scan", "rate(", "EventInvokeConfig", "LOST_BUYER"):
+        assert trace not in text
+
+
+def test_without_reconciliation_its_metrics_are_rejected(stack: Stack) -> None:
+    subscribed = subscribe(stack, reconciliation=False)
+
+    with pytest.raises(ValueError, match=r"^name: must be one of LicensesUpdated, .*, got 'EventsMissed'$"):
+        subscribed.metric_events_missed()
+    with pytest.raises(ValueError, match=r"^reconciliation: there is no reconciler$"):
+        subscribed.metric_reconciler_errors()
+
+
+def test_the_reconciliation_changes_nothing_else_but_what_the_subscriber_records() -> None:
+    without, reconciled = Stack(App(), "Stack"), Stack(App(), "Stack")
+    subscribe(without, reconciliation=False)
+    subscribe(reconciled)
+
+    before = Template.from_stack(without).to_json()["Resources"]
+    after = Template.from_stack(reconciled).to_json()["Resources"]
+
+    changed = [name[:-8] for name in before if before[name] != after.get(name)]
+    assert sorted(changed) == ["SubscriptionsSubscriberFunction", "SubscriptionsSubscriberRoleDefaultPolicy"]
+    added = {name[:-8] for name in after.keys() - before.keys()}
+    assert all(
+        name.startswith(("SubscriptionsReconcil", "SubscriptionsSchedule"))
+        or name.removeprefix("SubscriptionsAlarms") in RECONCILIATION_SIGNALS
+        or name.removeprefix("SubscriptionsOutcomes") in {*RECONCILED, *RECONCILIATION_COUNTS}
+        for name in added
+    )
+
+
+def test_only_hourly_runs_are_counted(template: Template) -> None:
+    patterns = {
+        metric["MetricTransformations"][0]["MetricName"]: (
+            metric["FilterPattern"],
+            metric["MetricTransformations"][0]["MetricValue"],
+        )
+        for metric in properties(template, "AWS::Logs::MetricFilter")
+        if "Reconciler" in str(metric["LogGroupName"])
+    }
+
+    assert patterns == {
+        "EventsMissed": (
+            '{ ($.run = "hourly") && (($.outcome = "license_missed") || ($.outcome = "agreement_missed")) }',
+            "1",
+        ),
+        "AgreementsRefused": ('{ ($.run = "hourly") && ($.outcome = "marketplace_refused") }', "1"),
+        "ReconciliationsFinished": ('{ ($.run = "hourly") && ($.outcome = "finished") }', "1"),
+        "BuyersLost": ('{ ($.run = "hourly") && ($.buyers_lost = *) }', "$.buyers_lost"),
+        "ProductsUnknown": ('{ ($.run = "hourly") && ($.products_unknown = *) }', "$.products_unknown"),
+    }
+
+
+def test_an_alarm_fires_if_no_run_has_finished_for_three_hours_and_the_others_on_too_much(template: Template) -> None:
+    alarms = {
+        name.removeprefix("SubscriptionsAlarms")[:-8]: alarm["Properties"]
+        for name, alarm in template.find_resources("AWS::CloudWatch::Alarm").items()
+        if name.startswith("Subscriptions")
+    }
+    compared = {
+        name: (
+            alarm["ComparisonOperator"],
+            alarm["TreatMissingData"],
+            alarm["Threshold"],
+            alarm["Period"] / 3600,
+            alarm["EvaluationPeriods"],
+            alarm["Statistic"],
+        )
+        for name, alarm in alarms.items()
+        if name in RECONCILIATION_SIGNALS
+    }
+    too_much = ("GreaterThanOrEqualToThreshold", "notBreaching", 1)
+
+    assert compared == {
+        "EventsMissed": (*too_much, 1, 1, "Sum"),
+        "BuyersLost": (*too_much, 2, 1, "Maximum"),
+        "ProductsUnknown": (*too_much, 2, 1, "Maximum"),
+        "AgreementsRefused": (*too_much, 2, 1, "Sum"),
+        "ReconcilerErrors": (*too_much, 1, 1, "Sum"),
+        "ReconciliationsLate": ("LessThanThreshold", "breaching", 1, 1, 3, "Sum"),
+    }
+    assert all(alarms[name]["DatapointsToAlarm"] == alarms[name]["EvaluationPeriods"] for name in compared)
+
+
 # --- The seller's rules.
 
 
@@ -480,7 +728,8 @@ def test_a_bus_of_the_sellers_gets_the_publications_and_has_the_rules(full_templ
         name for name in full_template.find_resources("AWS::Events::EventBus") if name.startswith("MarketplaceEvents")
     )
 
-    by_bus = [rule["EventBusName"] for rule in properties(full_template, "AWS::Events::Rule")]
+    rules = properties(full_template, "AWS::Events::Rule")
+    by_bus = [rule["EventBusName"] for rule in rules if "EventPattern" in rule]
 
     assert function(full_template, "publisher")["Environment"]["Variables"]["EVENT_BUS"] == {"Ref": bus}
     assert sorted(by_bus, key=str) == sorted([{"Ref": of_marketplace}, *[{"Ref": bus}] * 4], key=str)
@@ -497,7 +746,7 @@ def test_two_registrations_fit_into_one_stack_and_do_not_mix() -> None:
     patterns = [
         json.dumps(rule["EventPattern"]["resources"])
         for rule in properties(template, "AWS::Events::Rule")
-        if "detail-type" in rule["EventPattern"]
+        if "detail-type" in rule.get("EventPattern", {})
     ]
     assert len(set(patterns)) == 2
     filters = properties(template, "AWS::Logs::MetricFilter")
@@ -582,8 +831,25 @@ def test_cdk_nag_reports_no_finding_with_a_table_imported_by_its_name(tmp_path: 
         (lambda subscribed: subscribed.publisher.function_name, r"SubscriptionsPublisherFunction\w{8}"),
         (lambda subscribed: subscribed.subscriber_log_group.log_group_name, r"SubscriptionsSubscriberLog\w{8}"),
         (lambda subscribed: subscribed.publisher_log_group.log_group_name, r"SubscriptionsPublisherLog\w{8}"),
+        (lambda subscribed: subscribed.reconciler.function_name, r"SubscriptionsReconcilerFunction\w{8}"),
+        (lambda subscribed: subscribed.reconciler_log_group.log_group_name, r"SubscriptionsReconcilerLog\w{8}"),
+        (lambda subscribed: subscribed.reconciliation_table.table_name, r"SubscriptionsReconciliation\w{8}"),
+        (lambda subscribed: subscribed.schedule.rule_name, r"SubscriptionsSchedule\w{8}"),
     ],
-    ids=["rule", "queue", "dead", "dead-publications", "subscriber", "publisher", "subscriber-log", "publisher-log"],
+    ids=[
+        "rule",
+        "queue",
+        "dead",
+        "dead-publications",
+        "subscriber",
+        "publisher",
+        "subscriber-log",
+        "publisher-log",
+        "reconciler",
+        "reconciler-log",
+        "reconciliation-table",
+        "schedule",
+    ],
 )
 def test_an_attribute_is_the_resource_that_it_names(name_of: Callable[[Any], str], logical_id: str) -> None:
     stack = Stack(App(), "Stack")
@@ -603,7 +869,7 @@ def test_the_buses_are_those_that_were_given_or_the_default_one(stack: Stack) ->
     assert default.event_bus.event_bus_name == default.publication_event_bus.event_bus_name == "default"
 
 
-@pytest.mark.parametrize("name", [*EVENTS, *UNPUBLISHED, *PUBLISHED])
+@pytest.mark.parametrize("name", [*EVENTS, *UNPUBLISHED, *PUBLISHED, *RECONCILED])
 def test_a_count_by_name_is_the_metric_of_the_named_method(stack: Stack, name: str) -> None:
     subscribed = subscribe(stack)
     method = "metric" + re.sub("(?=[A-Z])", "_", name).lower()
@@ -613,6 +879,17 @@ def test_a_count_by_name_is_the_metric_of_the_named_method(stack: Stack, name: s
     assert (by_name.metric_name, by_name.statistic) == (by_method.metric_name, by_method.statistic) == (name, "Sum")
     assert stack.resolve(by_name.namespace) == stack.resolve(by_method.namespace)
     assert by_method.label == "Label"
+
+
+@pytest.mark.parametrize("name", RECONCILIATION_COUNTS)
+def test_a_count_of_a_run_is_a_value_of_which_the_highest_is_taken(stack: Stack, name: str) -> None:
+    subscribed = subscribe(stack)
+    method = "metric" + re.sub("(?=[A-Z])", "_", name).lower()
+
+    metric = getattr(subscribed, method)()
+
+    assert (metric.metric_name, metric.statistic) == (name, "Maximum")
+    assert stack.resolve(metric.namespace) == stack.resolve(subscribed.metric("EventsMissed").namespace)
 
 
 def test_an_unknown_metric_name_is_rejected(stack: Stack) -> None:
@@ -691,7 +968,7 @@ def test_the_registrations_retention_and_policy_hold_for_the_logs(full_template:
         if name.startswith("Subscriptions")
     }
 
-    assert len(groups) == 2
+    assert len(groups) == 3
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == 731
         assert group["DeletionPolicy"] == "Delete"

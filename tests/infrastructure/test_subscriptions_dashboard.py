@@ -16,7 +16,7 @@ from subscriber.log_line import FIELDS as SUBSCRIBER_FIELDS
 from subscriber.log_line import OUTCOMES
 from tests.infrastructure.stacks import register, subscribe
 from tests.infrastructure.test_dashboard import metrics, widgets
-from tests.infrastructure.test_runbook import fields_of
+from tests.infrastructure.test_runbook import RECONCILER_FIELDS, fields_of
 
 if TYPE_CHECKING:
     from aws_cdk import Stack
@@ -42,9 +42,18 @@ def test_subscriptions_are_shown_below_the_buyers_from_the_alarms_to_the_single_
         "Attempts at events by outcome, per hour",
         *(graph.value for graph in (Graph.EVENTS, Graph.ENTITLEMENTS, Graph.PUBLICATIONS)),
         *(graph.value for graph in (Graph.AGE, Graph.PUBLICATION_AGE, Graph.FUNCTIONS, Graph.DEAD)),
+        *(graph.value for graph in (Graph.MISSED, Graph.LOST, Graph.RECONCILIATIONS)),
         "Last failed events and advisories",
         "Last failed publications",
+        "Last lost buyers",
+        "Last missed events",
     ]
+
+
+def test_without_reconciliation_nothing_of_it_is_shown(stack: Stack) -> None:
+    shown = with_dashboard(stack, reconciliation=False)
+
+    assert not [title for title in shown if "econciliation" in title or "lost" in title or "missed" in title]
 
 
 def test_every_metric_of_the_logs_and_of_every_alarm_is_drawn(stack: Stack) -> None:
@@ -86,6 +95,8 @@ def test_the_queries_name_only_what_is_logged(stack: Stack) -> None:
     for title, fields in {
         "Last failed events and advisories": SUBSCRIBER_FIELDS,
         "Last failed publications": PUBLISHER_FIELDS,
+        "Last lost buyers": RECONCILER_FIELDS,
+        "Last missed events": RECONCILER_FIELDS,
     }.items():
         query = shown[title]["query"].split("|", 1)[1].replace("coalesce", "").replace("ispresent", "")
         assert fields_of(query) <= {*fields, "@timestamp", "errorType", "level"}

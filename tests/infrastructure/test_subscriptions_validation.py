@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, Environment, Fn, Stack
+from aws_cdk import App, Duration, Environment, Fn, Stack, Token
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -16,6 +16,7 @@ from aws_cdk.assertions import Template
 
 from constructs_lib import MarketplaceEventForwarding, MarketplaceSubscriptions
 from constructs_lib.subscriptions._parameters import FORWARDING_PARAMETERS, PARAMETERS, RULE_PARAMETERS
+from constructs_lib.subscriptions._signals import RECONCILIATION_SIGNALS
 from local.product import LANDING_PAGE, PRODUCT_CODE
 from tests.infrastructure.stacks import properties, register, subscribe
 from tests.infrastructure.test_subscriptions import table_parameters
@@ -67,6 +68,8 @@ FIT = {
     "registration": set(),
     "event_bus": NONE,
     "publication_event_bus": NONE,
+    "reconciliation": {"none", "boolean"},
+    "lost_buyer_delay": {"none", "duration"},
     "alarm_settings": {"none", "dict"},
 }
 
@@ -149,7 +152,8 @@ def test_the_default_bus_is_let_through_where_marketplaces_events_may_be(region:
 def test_a_stack_in_no_known_region_may_have_the_default_bus(stack: Stack) -> None:
     subscribe(stack)
 
-    Template.from_stack(stack).resource_count_is("AWS::Events::Rule", 1)
+    (rule,) = (rule for rule in properties(Template.from_stack(stack), "AWS::Events::Rule") if "EventPattern" in rule)
+    assert rule["EventBusName"] == "default"
 
 
 @pytest.mark.parametrize(
@@ -275,6 +279,49 @@ def test_a_stream_with_too_little_in_it_is_rejected(make: Callable[..., Any], vi
     assert rejected(lambda: subscribe(stack, registration)) == (
         f"registration: its table's stream must have the view type NEW_AND_OLD_IMAGES, got {view}"
     )
+
+
+# --- The reconciliation.
+
+
+def test_a_reconciliation_in_china_is_rejected() -> None:
+    stack = a_stack("cn-northwest-1")
+    registration = register(stack, marketplace_region="cn-northwest-1")
+
+    assert rejected(lambda: subscribe(stack, registration, reconciliation=True)) == (
+        "reconciliation: must be False or None in China, where AWS Marketplace has no Agreement API, got True with the "
+        "marketplace_region cn-northwest-1"
+    )
+
+
+SECONDS = "lost_buyer_delay: must be whole seconds, from 15 minutes to 1 day, got "
+
+
+@pytest.mark.parametrize(
+    ("delay", "message"),
+    [
+        (Duration.minutes(14), f"{SECONDS}14 minutes"),
+        (Duration.hours(25), f"{SECONDS}1 day 1 hour"),
+        (Duration.millis(900_500), f"{SECONDS}15 minutes 500 millis"),
+        (
+            Duration.hours(Token.as_number({"Ref": "Hours"})),
+            "lost_buyer_delay: a CDK token must be given as Duration.seconds, got hours",
+        ),
+    ],
+)
+def test_a_delay_that_is_too_short_or_too_long_is_rejected(stack: Stack, delay: Duration, message: str) -> None:
+    registration = register(stack)
+
+    assert rejected(lambda: subscribe(stack, registration, lost_buyer_delay=delay)) == message
+
+
+def test_what_only_a_reconciliation_has_is_rejected_without_one() -> None:
+    def without(**parameters: Any) -> str:
+        return rejected(lambda: subscribe(Stack(App(), "Stack"), reconciliation=False, **parameters))
+
+    assert without(lost_buyer_delay=Duration.hours(1)) == "lost_buyer_delay: requires reconciliation"
+    for name in RECONCILIATION_SIGNALS:
+        assert without(alarm_settings={name: None}) == f"alarm_settings: {name}: requires reconciliation"
 
 
 # --- Alarms, size.
