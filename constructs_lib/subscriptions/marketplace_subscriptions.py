@@ -399,6 +399,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             # Only by hand is the reconciler asked for more.
             targets=[targets.LambdaFunction(reconciler.function, event=events.RuleTargetInput.from_object({}))],
         )
+        acknowledge(self._schedule, {"Serverless-EventBusDLQ": next_run})
 
     def _make_log_metrics(self) -> LogMetrics:
         metrics = LogMetrics(

@@ -18,36 +18,40 @@ if TYPE_CHECKING:
     Template = Mapping[str, Any]
 
 _TERM = re.compile(r'\$\.(?P<field>\w+) = (?:"(?P<value>[\w /]+)"|(?P<any>\*|"\*"))')
-_EVERY_TERM = re.compile(r"\((.+?)\)")
+# Parentheses with at most one pair inside: a term, or terms that are joined.
+_EVERY_OPERAND = re.compile(r"\(((?:[^()]|\([^()]*\))+)\)")
 _JOINED: Mapping[str, Callable[[Iterable[bool]], bool]] = {" || ": any, " && ": all}
 
 
 def matcher(pattern: str) -> Callable[[Record], bool]:
     """Return a predicate of JSON log events for a filter pattern.
 
-    The supported patterns are ``{ $.a = "x" }``, ``{ ($.a = "x") || ($.a = "y") }``, the same with ``&&``, and
-    ``{ $.a = * }``; in the last one, the CDK quotes the asterisk.
+    The supported patterns are ``{ $.a = "x" }``, ``{ ($.a = "x") || ($.a = "y") }``, the same with ``&&`` and with such
+    a pattern in place of a term, and ``{ $.a = * }``; in the last one, the CDK quotes the asterisk.
     """
     if not (pattern.startswith("{ ") and pattern.endswith(" }")):
         raise NotImplementedError(pattern)
-    inside = pattern[2:-2]
-    # Either a single term, or terms in parentheses and nothing between them but one operator.
-    written = [inside] if not inside.startswith("(") else _EVERY_TERM.findall(inside)
-    joined = " && " if " && " in inside else " || "
-    if inside.startswith("(") and inside != joined.join(f"({term})" for term in written):
-        raise NotImplementedError(pattern)
-    terms = [_TERM.fullmatch(term) for term in written]
-    if not all(terms):
-        raise NotImplementedError(pattern)
+    return _expression(pattern[2:-2])
 
-    def matches(record: Record) -> bool:
-        return _JOINED[joined](
-            term["field"] in record and (bool(term["any"]) or record[term["field"]] == term["value"])
-            for term in terms
-            if term
-        )
 
-    return matches
+def _expression(inside: str) -> Callable[[Record], bool]:
+    if not inside.startswith("("):
+        return _term(inside)
+    # Operands in parentheses, and nothing between them but one operator.
+    written = _EVERY_OPERAND.findall(inside)
+    for operator, joined in _JOINED.items():
+        if inside == operator.join(f"({operand})" for operand in written):
+            operands = [_expression(operand) for operand in written]
+            return lambda record: joined(matches(record) for matches in operands)
+    raise NotImplementedError(inside)
+
+
+def _term(written: str) -> Callable[[Record], bool]:
+    term = _TERM.fullmatch(written)
+    if not term:
+        raise NotImplementedError(written)
+    field, value = term["field"], term["value"]
+    return lambda record: field in record and (value is None or record[field] == value)
 
 
 class Metric(NamedTuple):
@@ -73,6 +77,8 @@ class Alarm(NamedTuple):
     evaluation_periods: int
     datapoints_to_alarm: int
     period: int
+    below: bool
+    """Whether a period breaches below the threshold, or without data."""
 
 
 def resolved(value: Any, references: Mapping[str, str]) -> str:
@@ -159,8 +165,10 @@ class CloudWatch:
         periods: dict[int, list[float]] = defaultdict(list)
         for at, value in self._values[alarm.metric]:
             periods[int((self._now - at) // alarm.period)].append(value)
+        values = [periods.get(ago) for ago in range(alarm.evaluation_periods)]
         breaching = [
-            alarm.aggregate(periods[ago]) >= alarm.threshold for ago in periods if ago < alarm.evaluation_periods
+            alarm.below if found is None else (alarm.aggregate(found) < alarm.threshold) is alarm.below
+            for found in values
         ]
         return sum(breaching) >= alarm.datapoints_to_alarm
 
@@ -177,8 +185,9 @@ class CloudWatch:
 
     def _alarm(self, properties: Mapping[str, Any]) -> Alarm:
         # Alarms with other properties are not emulated.
-        assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-        assert properties["TreatMissingData"] == "notBreaching"
+        below = properties["ComparisonOperator"] == "LessThanThreshold"
+        assert below or properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+        assert properties["TreatMissingData"] == ("breaching" if below else "notBreaching")
         unknown = {"EvaluateLowSampleCountPercentile", "EvaluationWindow", "Metrics", "ThresholdMetricId"}
         assert properties.keys().isdisjoint(unknown)
         assert properties.get("ActionsEnabled", True)
@@ -193,6 +202,7 @@ class CloudWatch:
             evaluation_periods=properties["EvaluationPeriods"],
             datapoints_to_alarm=properties["DatapointsToAlarm"],
             period=properties["Period"],
+            below=below,
         )
 
     def _dimensions(self, dimensions: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, str]]:

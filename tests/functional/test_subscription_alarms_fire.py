@@ -6,6 +6,7 @@ alarms are applied to them. Metrics that AWS publishes itself are written by han
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from local.emulated.lambda_runtime import Invocation
 
 MINUTE = 60
+HOUR = 60 * MINUTE
 FUNCTIONS = {"subscriber": SUBSCRIBER, "publisher": PUBLISHER}
 
 
@@ -77,6 +79,7 @@ class Deployed:
         }
         named = {
             "registrations": registration.table,
+            "reconciliation": subscriptions.reconciliation_table,
             "subscriber": subscriptions.subscriber,
             "publisher": subscriptions.publisher,
             "queue": subscriptions.queue,
@@ -87,6 +90,8 @@ class Deployed:
             "forwarding-rule": forwarding.rule,
             "subscriber-log": subscriptions.subscriber_log_group,
             "publisher-log": subscriptions.publisher_log_group,
+            "reconciler": subscriptions.reconciler,
+            "reconciler-log": subscriptions.reconciler_log_group,
         }
         self.references = {logical_id(resource): name for name, resource in named.items()}
 
@@ -101,7 +106,10 @@ class Deployed:
 
 
 class World:
-    """Both functions under the real runtime client, their services, and the metrics that AWS would publish."""
+    """Both functions under the real runtime client, their services, and the metrics that AWS would publish.
+
+    The reconciler has just finished a run. What it logs is written by hand.
+    """
 
     def __init__(
         self,
@@ -116,6 +124,7 @@ class World:
         self._runtimes = runtimes
         self.cloudwatch = CloudWatch(deployed.template, deployed.references)
         self._changes = 0
+        self.reconcile("finished")
 
     def firing(self) -> set[str]:
         names = self.deployed.alarm_names
@@ -146,6 +155,16 @@ class World:
         assert response
         return len(response["batchItemFailures"])
 
+    def reconcile(self, outcome: str, *findings: str, run: str = "hourly", **counts: int) -> None:
+        """Log what a run of the reconciler logs: a line for each finding, and one of the run with its counts."""
+        lines: list[dict[str, Any]] = [
+            *({"message": "finding", "outcome": finding} for finding in findings),
+            {"message": "run", "outcome": outcome, **counts},
+        ]
+        for line in lines:
+            written = {"level": "INFO", "logger": "reconciler", "run": run, **line}
+            self.cloudwatch.log("reconciler-log", json.dumps(written))
+
     def value(self, namespace: str, name: str, value: float = 1.0, **dimensions: str) -> None:
         self.cloudwatch.put(namespace, name, value, **dimensions)
 
@@ -169,15 +188,17 @@ def deployed() -> Deployed:
 def table(deployed: Deployed, dynamodb_url: str) -> Iterator[None]:
     keys = {"endpoint_url": dynamodb_url, "region_name": REGION}
     client = boto3.client("dynamodb", aws_access_key_id="test", aws_secret_access_key="test", **keys)  # type: ignore[call-overload]
-    (table,) = (
-        resource["Properties"]
+    tables = {
+        name: resource["Properties"]
         for logical_id, resource in deployed.template["Resources"].items()
-        if deployed.references.get(logical_id) == "registrations"
-    )
+        if (name := deployed.references.get(logical_id)) in {"registrations", "reconciliation"}
+    }
     names = "BillingMode", "AttributeDefinitions", "KeySchema"
-    client.create_table(TableName="registrations", **{name: table[name] for name in names})
+    for table_name, table in tables.items():
+        client.create_table(TableName=table_name, **{name: table[name] for name in names})
     yield
-    client.delete_table(TableName="registrations")
+    for table_name in tables:
+        client.delete_table(TableName=table_name)
     client.close()
 
 
@@ -294,6 +315,22 @@ def raises(package: str) -> Callable[[World], None]:
     return fail
 
 
+def reconciler_finds(finding: str) -> Callable[[World], None]:
+    def run(world: World) -> None:
+        world.reconcile("finished", finding)
+
+    run.__name__ = f"reconciler_finds_{finding}"
+    return run
+
+
+def buyer_is_lost(world: World) -> None:
+    world.reconcile("finished", "buyer_lost", buyers_lost=1)
+
+
+def product_is_unknown(world: World) -> None:
+    world.reconcile("finished", "product_unknown", products_unknown=1)
+
+
 class Case(NamedTuple):
     alarm: str
     fault: Callable[[World], None]
@@ -313,6 +350,11 @@ CASES = [
     Case("PublicationsFailed", item_is_too_large),
     Case("PublicationsFailed", record_has_no_key),
     Case("PublisherErrors", raises("publisher")),
+    Case("EventsMissed", reconciler_finds("license_missed")),
+    Case("EventsMissed", reconciler_finds("agreement_missed")),
+    Case("AgreementsRefused", reconciler_finds("marketplace_refused")),
+    Case("BuyersLost", buyer_is_lost),
+    Case("ProductsUnknown", product_is_unknown),
 ]
 
 
@@ -355,6 +397,7 @@ PUBLISHED = [
     Published(
         "PublicationsDead", "AWS/SQS", "ApproximateNumberOfMessagesVisible", 1, 0, {"QueueName": "dead-publications"}
     ),
+    Published("ReconcilerErrors", "AWS/Lambda", "Errors", 1, None, {"FunctionName": "reconciler"}),
     Published("ForwardingDead", "AWS/SQS", "ApproximateNumberOfMessagesVisible", 1, 0, {"QueueName": "dead-forwarded"}),
     Published("ForwardingFailed", "AWS/Events", "FailedInvocations", 1, None, {"RuleName": "forwarding-rule"}),
 ]
@@ -388,9 +431,42 @@ def test_throttles_that_last_fire_an_alarm_and_those_that_pass_do_not(world: Wor
     assert world.firing() == set()
 
 
+def test_runs_that_do_not_finish_for_three_hours_fire_an_alarm_and_one_that_does_ends_it(world: World) -> None:
+    world.cloudwatch.advance(3 * HOUR - 1)
+    for outcome in ("unfinished", "incomplete"):
+        world.reconcile(outcome)
+    assert world.firing() == set()
+
+    world.cloudwatch.advance(1)
+    world.reconcile("finished", run="backfill")
+    assert world.firing() == {"ReconciliationsLate"}
+
+    world.reconcile("finished")
+    assert world.firing() == set()
+
+
+def test_what_every_run_finds_fires_its_alarm_once(world: World) -> None:
+    states = []
+    for _ in range(4):
+        buyer_is_lost(world)
+        for _ in range(60):
+            states.append(world.firing() == {"BuyersLost"})
+            world.cloudwatch.advance(MINUTE)
+
+    assert all(states)
+
+
+def test_a_backfill_fires_no_alarm(world: World) -> None:
+    findings = ("license_missed", "agreement_missed", "buyer_lost", "product_unknown", "marketplace_refused")
+
+    world.reconcile("incomplete", *findings, run="backfill", buyers_lost=1, products_unknown=1)
+
+    assert world.firing() == set()
+
+
 def test_every_alarm_has_a_fault() -> None:
-    throttles = {f"{package.capitalize()}Throttles" for package in FUNCTIONS}
-    shown = {case.alarm for case in CASES} | {published.alarm for published in PUBLISHED} | throttles
+    others = {f"{package.capitalize()}Throttles" for package in FUNCTIONS} | {"ReconciliationsLate"}
+    shown = {case.alarm for case in CASES} | {published.alarm for published in PUBLISHED} | others
 
     assert shown == {*SIGNALS, *FORWARDING_SIGNALS}
 
@@ -442,6 +518,9 @@ def test_an_ordinary_day_fires_no_alarm_even_within_one_period(world: World) -> 
     retried = world.change(None, READY)
     published = [world.change(None, READY), world.change(READY, {**READY, "LicenseStatus": "DEPROVISIONED"})]
 
+    world.reconcile("incomplete", "event_stale", "marketplace_throttled", "marketplace_unavailable")
+    world.reconcile("finished", buyers_lost=0, products_unknown=0)
+
     assert (unavailable, throttled, failed, retried, published) == (1, 1, 0, 1, [0, 0])
     assert world.bus.accepted[-3:] == ["Buyer Registered", "Subscription Ready", "Subscription Ended"]
     assert world.firing() == set()
@@ -462,4 +541,6 @@ DAY = {
     "SubscriptionsReady": 1,
     "SubscriptionsChanged": 0,
     "SubscriptionsEnded": 1,
+    "EventsMissed": 0,
+    "ReconciliationsFinished": 2,
 }
