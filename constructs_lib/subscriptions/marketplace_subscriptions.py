@@ -378,8 +378,15 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             },
             timeout_seconds=RECONCILER_TIMEOUT_SECONDS,
         )
-        # What has waited for an hour is overtaken by the next run.
-        reconciler.function.configure_async_invoke(retry_attempts=0, max_event_age=_BETWEEN_RECONCILIATIONS)
+        invocation = lambda_.EventInvokeConfig(
+            reconciler,
+            "Invocation",
+            function=reconciler.function,
+            retry_attempts=0,
+            # What has waited for an hour is overtaken by the next run.
+            max_event_age=_BETWEEN_RECONCILIATIONS,
+        )
+        acknowledge(invocation, {"Serverless-LambdaAsyncFailureDestination": next_run})
         table = self._registration.table
         table.grant(reconciler.role, "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem")
         self._reconciliation_table.grant(reconciler.role, "dynamodb:Scan", "dynamodb:UpdateItem")
