@@ -27,8 +27,14 @@ CfnOutput(stack, "ApiId", value=registration.api.api_id)
 CfnOutput(stack, "TableName", value=registration.table.table_name)
 CfnOutput(stack, "QueueUrl", value=subscriptions.queue.queue_url)
 CfnOutput(stack, "DeadLettersUrl", value=subscriptions.dead_letter_queue.queue_url)
-for name, function in {"Subscriber": subscriptions.subscriber, "Publisher": subscriptions.publisher}.items():
-    CfnOutput(stack, f"{name}RoleArn", value=function.role.role_arn if function.role else "")
+for name, function in {
+    "Subscriber": subscriptions.subscriber,
+    "Publisher": subscriptions.publisher,
+    "Reconciler": subscriptions.reconciler,
+}.items():
+    CfnOutput(stack, f"{name}RoleArn", value=function.role.role_arn if function and function.role else "")
+own = subscriptions.reconciliation_table
+CfnOutput(stack, "ReconciliationTableName", value=own.table_name if own else "")
 
 publishing = Stack(app, "Publishing")
 elsewhere = "arn:aws:events:eu-west-1:111122223333:event-bus/marketplace"

@@ -151,7 +151,9 @@ def test_a_buyer_who_comes_before_the_event_is_ready_afterwards(subscribed: Subs
 def test_the_rules_pattern_takes_every_kind_of_marketplaces_events_and_no_other_source(subscribed: Subscribed) -> None:
     eventbridge = subscribed.product.aws.client("events")
     patterns = {
-        rule["EventPattern"] for rule in eventbridge.list_rules()["Rules"] if "aws.agreement" in rule["EventPattern"]
+        rule["EventPattern"]
+        for rule in eventbridge.list_rules()["Rules"]
+        if "aws.agreement" in rule.get("EventPattern", "")
     }
     customer = MarketplaceCustomer.licensed(PRODUCT_CODE)
     subscribed.product.marketplace.subscribe(customer)
@@ -197,7 +199,7 @@ def test_the_rules_are_deployed_with_their_targets_and_dead_letter_queues(subscr
     assert target["Arn"] == "arn:aws:events:eu-west-1:111122223333:event-bus/marketplace"
     assert target["RoleArn"] == subscribed.publishing["RoleArn"]
     assert "DeadLetters" in target["DeadLetterConfig"]["Arn"]
-    of_marketplace = [rule for rule in rules if "aws.agreement-marketplace" in rule["EventPattern"]]
+    of_marketplace = [rule for rule in rules if "aws.agreement-marketplace" in rule.get("EventPattern", "")]
     assert len(of_marketplace) == 2
     (queue,) = (
         target["Arn"].rpartition(":")[2]
@@ -239,6 +241,7 @@ class Probe:
             "aws_session_token": keys["SessionToken"],
         }
         self.table = subscribed.outputs["TableName"]
+        self.reconciliation_table = subscribed.outputs["ReconciliationTableName"]
         self.queue, self.dead = subscribed.outputs["QueueUrl"], subscribed.outputs["DeadLettersUrl"]
         self.seller = subscribed.outputs["ReadyUrl"]
 
@@ -254,6 +257,11 @@ def subscriber(subscribed: Subscribed) -> Probe:
 @pytest.fixture(scope="module")
 def publisher(subscribed: Subscribed) -> Probe:
     return Probe(subscribed, subscribed.outputs["PublisherRoleArn"])
+
+
+@pytest.fixture(scope="module")
+def reconciler(subscribed: Subscribed) -> Probe:
+    return Probe(subscribed, subscribed.outputs["ReconcilerRoleArn"])
 
 
 def denied(call: Callable[[], object]) -> bool:
@@ -285,3 +293,18 @@ def test_the_publisher_may_read_partitions_and_put_events_and_nothing_more(publi
     assert denied(lambda: dynamodb.update_item(TableName=publisher.table, Key=KEY, **SET))
     assert denied(lambda: publisher.client("sqs").receive_message(QueueUrl=publisher.queue))
     assert denied(lambda: publisher.client("sqs").receive_message(QueueUrl=publisher.seller))
+
+
+def test_the_reconciler_may_look_for_items_and_write_them_and_nothing_more(reconciler: Probe) -> None:
+    dynamodb, own = reconciler.client("dynamodb"), reconciler.reconciliation_table
+
+    dynamodb.query(TableName=reconciler.table, **PARTITION)
+    dynamodb.scan(TableName=reconciler.table, Limit=1)
+    dynamodb.update_item(TableName=reconciler.table, Key=KEY, **SET)
+    dynamodb.scan(TableName=own, Limit=1)
+    dynamodb.update_item(TableName=own, Key={"Name": {"S": "of-the-test"}}, **SET)
+    for table in (reconciler.table, own):
+        assert denied(lambda table=table: dynamodb.describe_table(TableName=table))  # type: ignore[misc]
+    assert denied(lambda: dynamodb.delete_item(TableName=reconciler.table, Key=KEY))
+    assert denied(lambda: reconciler.client("sqs").receive_message(QueueUrl=reconciler.queue))
+    assert denied(lambda: reconciler.client("events").put_events(Entries=[ENTRY]))

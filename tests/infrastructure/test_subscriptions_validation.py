@@ -16,7 +16,7 @@ from aws_cdk.assertions import Template
 
 from constructs_lib import MarketplaceEventForwarding, MarketplaceSubscriptions
 from constructs_lib.subscriptions._parameters import FORWARDING_PARAMETERS, PARAMETERS, RULE_PARAMETERS
-from constructs_lib.subscriptions._signals import RECONCILIATION_SIGNALS
+from constructs_lib.subscriptions._signals import RECONCILIATION_SIGNALS, SIGNALS
 from local.product import LANDING_PAGE, PRODUCT_CODE
 from tests.infrastructure.stacks import properties, register, subscribe
 from tests.infrastructure.test_subscriptions import table_parameters
@@ -321,7 +321,14 @@ def test_what_only_a_reconciliation_has_is_rejected_without_one() -> None:
 
     assert without(lost_buyer_delay=Duration.hours(1)) == "lost_buyer_delay: requires reconciliation"
     for name in RECONCILIATION_SIGNALS:
-        assert without(alarm_settings={name: None}) == f"alarm_settings: {name}: requires reconciliation"
+        settings = {"EventsDead": None, name: None}
+        assert without(alarm_settings=settings) == f"alarm_settings: {name}: requires reconciliation"
+
+
+def test_other_alarms_can_be_disabled_without_reconciliation(stack: Stack) -> None:
+    subscribed = subscribe(stack, reconciliation=False, alarm_settings={"EventsDead": None})
+
+    assert subscribed.alarms.keys() == SIGNALS.keys() - RECONCILIATION_SIGNALS.keys() - {"EventsDead"}
 
 
 # --- Alarms, size.
