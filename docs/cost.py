@@ -67,10 +67,11 @@ SUBSCRIPTION_METRICS_ALWAYS = 5
 # Lambda polls an idle queue with five requests that wait for 20 seconds.
 POLLS = 5 * 3 * 60 * HOURS
 
-# Usage of the reconciler: in a run, per agreement that has changed, and of the table that each run scans.
+# Usage of the reconciler: of a run, of each agreement that begins or ends, and of the table that each run scans.
 RUN_SECONDS = 5
 AGREEMENTS = 2  # begun and ended
-AGREEMENT_SECONDS = 1  # a few calls, below the Agreement API's limit
+AGREEMENT_RUNS = 26  # that compare an agreement, as each looks back a day
+AGREEMENT_SECONDS = 0.3  # a few calls, paced below the limits
 SUBSCRIPTION_ITEMS = 2  # the license with its registration, and the agreement
 SCAN_SECONDS_PER_GB = 100
 READ_BYTES = 8192  # of a scan, per read request unit
@@ -155,7 +156,7 @@ def scanned_bytes(subscriptions: int) -> int:
 def reconciler_seconds(subscriptions: int) -> float:
     """Return the seconds per month of the reconciler's runs."""
     runs = HOURS * (RUN_SECONDS + SCAN_SECONDS_PER_GB * scanned_bytes(subscriptions) / _GB)
-    return runs + subscriptions * AGREEMENTS * AGREEMENT_SECONDS
+    return runs + subscriptions * AGREEMENTS * AGREEMENT_RUNS * AGREEMENT_SECONDS
 
 
 def subscription_lines() -> list[Line]:
@@ -220,8 +221,8 @@ def subscription_lines() -> list[Line]:
         Line(
             "reconciler, Lambda",
             f"({HOURS} x ({RUN_SECONDS} s + {SCAN_SECONDS_PER_GB} s/GB scanned) + n x {AGREEMENTS} x "
-            f"{AGREEMENT_SECONDS} s) x {SUBSCRIPTIONS_MEMORY_MIB / 1024} GB x ${PER_GB_SECOND:.10f} + {HOURS} x "
-            f"${PER_INVOCATION * 1e6:.2f} ÷ 1M",
+            f"{AGREEMENT_RUNS} x {AGREEMENT_SECONDS} s) x {SUBSCRIPTIONS_MEMORY_MIB / 1024} GB x "
+            f"${PER_GB_SECOND:.10f} + {HOURS} x ${PER_INVOCATION * 1e6:.2f} ÷ 1M",
             tuple(
                 reconciler_seconds(n) * SUBSCRIPTIONS_MEMORY_MIB / 1024 * PER_GB_SECOND + HOURS * PER_INVOCATION
                 for n in VOLUMES
@@ -229,9 +230,12 @@ def subscription_lines() -> list[Line]:
         ),
         Line(
             "reconciler, DynamoDB",
-            f"{HOURS} x bytes scanned ÷ {READ_BYTES:,} x ${PER_READ_UNIT * 1e6:.3f} ÷ 1M; {_MONTHS} x n x "
-            f"{SUBSCRIPTION_ITEMS} x {ITEM_BYTES} bytes are scanned",
-            tuple(HOURS * scanned_bytes(n) / READ_BYTES * PER_READ_UNIT for n in VOLUMES),
+            f"({HOURS} x bytes scanned ÷ {READ_BYTES:,} + n x {AGREEMENTS} x {AGREEMENT_RUNS}) x "
+            f"${PER_READ_UNIT * 1e6:.3f} ÷ 1M; {_MONTHS} x n x {SUBSCRIPTION_ITEMS} x {ITEM_BYTES} bytes are scanned",
+            tuple(
+                (HOURS * scanned_bytes(n) / READ_BYTES + n * AGREEMENTS * AGREEMENT_RUNS) * PER_READ_UNIT
+                for n in VOLUMES
+            ),
         ),
     ]
 

@@ -117,11 +117,11 @@ class SubscriptionMetrics:
         return self.metric("EventsMissed", **options)
 
     def metric_buyers_lost(self, **options: Any) -> cloudwatch.Metric:
-        """Return the number of buyers whose license is active and who have not registered, as of the last run."""
+        """Return the number of buyers of the last day who have an active license and no registration, as of a run."""
         return self.metric("BuyersLost", **_maximum(options))
 
     def metric_products_unknown(self, **options: Any) -> cloudwatch.Metric:
-        """Return the number of products that have agreements, but no product code that is known, as of the last run."""
+        """Return the number of agreements of the last day whose product's code is not known, as of a run."""
         return self.metric("ProductsUnknown", **_maximum(options))
 
     def metric_agreements_refused(self, **options: Any) -> cloudwatch.Metric:

@@ -116,8 +116,8 @@ RECONCILIATION_SIGNALS: Mapping[SubscriptionAlarmName, Signal] = {
         metric=SubscriptionMetrics.metric_products_unknown,
         threshold=_ONE,
         minutes=_LONGER_THAN_BETWEEN_RUNS_MINUTES,
-        description="There are agreements of a product whose product code no event has named, so what is missing of "
-        "them cannot be recorded. Look up the product code in the portal and tell the reconciler.",
+        description="There are agreements of a product whose product code is not known yet, so what is missing of them "
+        "cannot be recorded. Look up the product code in the portal and tell the reconciler.",
         reason="only the operator can fix it, and nobody else would notice",
         graph=Graph.LOST,
         label="Products unknown",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import boto3
 import pytest
@@ -22,6 +22,7 @@ from constructs_lib.subscriptions._signals import FORWARDING_SIGNALS, SIGNALS
 from local.emulated.cloudwatch import CloudWatch, Metric
 from local.emulated.lambda_runtime import LambdaRuntime
 from publisher.publications import Change
+from reconciler.log_line import COUNTS, FINDINGS, OUTCOMES, Run
 from tests.functional.conftest import LANDING_PAGE, REGION, lambda_environment
 from tests.functional.json_services import EntitlementService, JsonService
 from tests.marketplace_events import BUYER, LICENSE, NEW, PRODUCT_CODE, agreement_event, common, event, license_event
@@ -157,6 +158,10 @@ class World:
 
     def reconcile(self, outcome: str, *findings: str, run: str = "hourly", **counts: int) -> None:
         """Log what a run of the reconciler logs: a line for each finding, and one of the run with its counts."""
+        assert outcome in OUTCOMES
+        assert {*findings} <= {*FINDINGS}
+        assert run in get_args(Run)
+        assert counts.keys() <= {*COUNTS}
         lines: list[dict[str, Any]] = [
             *({"message": "finding", "outcome": finding} for finding in findings),
             {"message": "run", "outcome": outcome, **counts},
@@ -456,10 +461,11 @@ def test_what_every_run_finds_fires_its_alarm_once(world: World) -> None:
     assert all(states)
 
 
-def test_a_backfill_fires_no_alarm(world: World) -> None:
+@pytest.mark.parametrize("run", ["backfill", "first"])
+def test_what_was_before_fires_no_alarm(world: World, run: str) -> None:
     findings = ("license_missed", "agreement_missed", "buyer_lost", "product_unknown", "marketplace_refused")
 
-    world.reconcile("incomplete", *findings, run="backfill", buyers_lost=1, products_unknown=1)
+    world.reconcile("incomplete", *findings, run=run, buyers_lost=1, products_unknown=1)
 
     assert world.firing() == set()
 
@@ -518,7 +524,7 @@ def test_an_ordinary_day_fires_no_alarm_even_within_one_period(world: World) -> 
     retried = world.change(None, READY)
     published = [world.change(None, READY), world.change(READY, {**READY, "LicenseStatus": "DEPROVISIONED"})]
 
-    world.reconcile("incomplete", "event_stale", "marketplace_throttled", "marketplace_unavailable")
+    world.reconcile("incomplete", "event_stale", "terms_updated", "marketplace_throttled", "marketplace_unavailable")
     world.reconcile("finished", buyers_lost=0, products_unknown=0)
 
     assert (unavailable, throttled, failed, retried, published) == (1, 1, 0, 1, [0, 0])

@@ -24,6 +24,7 @@ from docs import cost
 from local.emulated.api_events import json_event
 from local.product import LANDING_PAGE, PRODUCT_CODE
 from publisher.log_line import FIELDS as PUBLISHER_FIELDS
+from reconciler.log_line import FINDING_FIELDS, RUN_FIELDS
 from resolver.handler import Handler
 from resolver.pages import Pages
 from resolver.registration import Registrar, Registration
@@ -50,11 +51,7 @@ CONSTRUCTS: Mapping[str, Mapping[Any, Signal]] = {
     "Forwarding": FORWARDING_SIGNALS,
 }
 NAMES = [name for signals in CONSTRUCTS.values() for name in signals]
-RECONCILER_FIELDS = (
-    *("run", "outcome", "reason"),
-    *("CustomerAWSAccountId", "ProductCode", "ProductId", "LicenseArn", "AgreementId"),
-    *("agreements", "licenses", "missed", "buyers_lost", "products_unknown", "failed"),
-)
+RECONCILER_FIELDS = (*FINDING_FIELDS, *RUN_FIELDS)
 SYNTAX = {
     "fields",
     "filter",
@@ -310,7 +307,7 @@ def test_every_price_and_quantity_is_explained() -> None:
         f"{cost.POLLS:,} polls",
         f"{cost.BATCH_BYTES:,} bytes of logs",
         f"{cost.HOURS} runs, {cost.RUN_SECONDS} s each, with {cost.SCAN_SECONDS_PER_GB} s per GB scanned",
-        f"{cost.AGREEMENTS} agreements, {cost.AGREEMENT_SECONDS} s each",
+        f"{cost.AGREEMENTS} agreements, {cost.AGREEMENT_RUNS} times {cost.AGREEMENT_SECONDS} s each",
         f"{cost.SUBSCRIPTION_ITEMS} items of a subscription",
         f"{cost.READ_BYTES:,} bytes per read request unit",
         f"{cost.RECONCILER_METRICS_ALWAYS} metrics of the reconciler",

@@ -93,7 +93,7 @@ match sys.argv[2]:
         with (here / "payloads").open("a") as payloads:
             payloads.write(sys.stdin.read().strip() + "\\n")
         print(json.dumps(state["responses"].pop(0)))
-        print(json.dumps({{"StatusCode": 200, **state["error"]}}))
+        print(json.dumps({{"StatusCode": 200}}))
         (here / "state.json").write_text(json.dumps(state))
     case "get-query-results":
         print(json.dumps({{"status": state["statuses"].pop(0), "results": state["results"]}}))
@@ -116,7 +116,6 @@ class Shell:
             "records": [],
             "trimmed": False,
             "responses": [{"batchItemFailures": []}] * 2,
-            "error": {},
         }
         (folder / "aws").write_text(AWS, encoding="utf-8")
         (folder / "aws").chmod(0o755)
@@ -328,9 +327,12 @@ def test_a_change_that_is_not_published_stays_where_it_is(shell: Shell, state: d
     assert len(shell.calls("receive-message")) == 1
 
 
+DONE = {"outcome": "finished", "missed": 2}
+
+
 def test_a_backfill_goes_on_where_the_time_was_up_until_there_is_no_position(shell: Shell) -> None:
     positions = [{"pass": "updated", "after": "it's 1"}, {"pass": "known"}]
-    shell.state["responses"] = [*({"outcome": "unfinished", "position": each} for each in positions), {"missed": 2}]
+    shell.state["responses"] = [*({"outcome": "unfinished", "position": each} for each in positions), DONE]
 
     done = shell("backfill reconciler 2025-01-01T00:00:00Z")
 
@@ -344,7 +346,7 @@ def test_a_backfill_goes_on_where_the_time_was_up_until_there_is_no_position(she
 
 
 def test_a_backfill_teaches_product_codes(shell: Shell) -> None:
-    shell.state["responses"] = [{}]
+    shell.state["responses"] = [DONE]
 
     shell("""backfill reconciler 2025-01-01T00:00:00Z '{"prod-1": "code"}'""")
 
@@ -356,14 +358,22 @@ def test_a_backfill_without_json_asks_for_nothing(shell: Shell) -> None:
     assert not shell.calls("invoke")
 
 
-def test_a_backfill_that_failed_is_not_repeated(shell: Shell) -> None:
-    shell.state["responses"] = [{"errorType": "KeyError", "position": "of an error"}]
-    shell.state["error"] = {"FunctionError": "Unhandled"}
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"errorType": "KeyError"},
+        {"outcome": "request_invalid", "reason": "SinceInvalid"},
+        {"outcome": "incomplete", "failed": 1, "position": "where a search failed"},
+    ],
+    ids=["error", "invalid", "incomplete"],
+)
+def test_a_backfill_that_failed_is_not_repeated(shell: Shell, response: dict[str, Any]) -> None:
+    shell.state["responses"] = [response]
 
     done = shell("backfill reconciler 2025-01-01T00:00:00Z")
 
     assert (done.returncode, done.stderr) == (1, "not finished, see the log of the reconciler\n")
-    assert "KeyError" in done.stdout
+    assert json.loads(done.stdout) == response
     assert len(shell.payloads()) == 1
 
 

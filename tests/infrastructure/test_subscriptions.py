@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -32,6 +33,10 @@ from publisher import event_bus as published
 from publisher.log_line import OUTCOMES as PUBLISHER_OUTCOMES
 from publisher.publications import Kind
 from publisher.settings import Settings as PublisherSettings
+from reconciler.log_line import COUNTS as RECONCILER_COUNTS
+from reconciler.log_line import FINDINGS as RECONCILER_FINDINGS
+from reconciler.log_line import OUTCOMES as RECONCILER_OUTCOMES
+from reconciler.settings import Settings as ReconcilerSettings
 from resolver.settings import Settings as ResolverSettings
 from subscriber import marketplace_event
 from subscriber.log_line import OUTCOMES as SUBSCRIBER_OUTCOMES
@@ -683,6 +688,28 @@ def test_an_alarm_fires_if_no_run_has_finished_for_three_hours_and_the_others_on
         "ReconciliationsLate": ("LessThanThreshold", "breaching", 1, 1, 3, "Sum"),
     }
     assert all(alarms[name]["DatapointsToAlarm"] == alarms[name]["EvaluationPeriods"] for name in compared)
+
+
+def test_the_reconciler_reads_every_variable_that_the_construct_sets(
+    template: Template, full_template: Template
+) -> None:
+    variables = Recorded(function(full_template, "reconciler")["Environment"]["Variables"])
+
+    settings = ReconcilerSettings.from_environment(variables)
+
+    assert variables.read == variables.keys() - SDK
+    assert settings.seller_role_arn == "arn:aws:iam::444455556666:role/seller"
+    assert settings.lost_buyer_delay == timedelta(hours=1)
+    alone = ReconcilerSettings.from_environment(Recorded(function(template, "reconciler")["Environment"]["Variables"]))
+    assert alone.products == {PRODUCT_CODE}
+    assert alone.seller_role_arn is None
+
+
+def test_what_is_counted_of_the_reconciliation_is_logged() -> None:
+    counted = {outcome for outcomes in RECONCILED.values() for outcome in outcomes}
+
+    assert counted <= {*RECONCILER_FINDINGS, *RECONCILER_OUTCOMES}
+    assert {*RECONCILIATION_COUNTS.values()} <= {*RECONCILER_COUNTS}
 
 
 # --- The seller's rules.
