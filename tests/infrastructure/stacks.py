@@ -117,6 +117,8 @@ def full_subscriptions(app: App) -> Stack:
         registration,
         event_bus=marketplace_events,
         publication_event_bus=events.EventBus(stack, "Product"),
+        reconciliation=True,
+        lost_buyer_delay=Duration.minutes(30),
         alarm_settings={"EntitlementsThrottled": None},
     )
     dead = sqs.Queue(stack, "Dead", enforce_ssl=True)

@@ -541,8 +541,8 @@ def test_the_reconciliations_table_goes_with_the_stack_and_has_the_key(
 def test_the_reconciler_has_what_the_subscriber_has_and_its_own_variables(
     template: Template, full_template: Template
 ) -> None:
-    own = {"AGREEMENTS_REGION": "us-east-1", "LOST_BUYER_DELAY_SECONDS": "3600"}
-    for each in (template, full_template):
+    for each, seconds in ((template, "3600"), (full_template, "1800")):
+        own = {"AGREEMENTS_REGION": "us-east-1", "LOST_BUYER_DELAY_SECONDS": seconds}
         of_subscriber = function(each, "subscriber")["Environment"]["Variables"]
         assert function(each, "reconciler")["Environment"]["Variables"] == {**of_subscriber, **own}
         assert "Ref" in of_subscriber["RECONCILIATION_TABLE"]
@@ -699,7 +699,7 @@ def test_the_reconciler_reads_every_variable_that_the_construct_sets(
 
     assert variables.read == variables.keys() - SDK
     assert settings.seller_role_arn == "arn:aws:iam::444455556666:role/seller"
-    assert settings.lost_buyer_delay == timedelta(hours=1)
+    assert settings.lost_buyer_delay == timedelta(minutes=30)
     alone = ReconcilerSettings.from_environment(Recorded(function(template, "reconciler")["Environment"]["Variables"]))
     assert alone.products == {PRODUCT_CODE}
     assert alone.seller_role_arn is None
