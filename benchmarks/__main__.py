@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import botocore
 
-from benchmarks import function, load, retries, synth
+from benchmarks import function, load, reconciliation, retries, synth
 from benchmarks.measurements import Measurement, table
 from docs.markers import between_markers
 
@@ -42,6 +42,7 @@ def sections(*, smoke: bool) -> Mapping[str, Callable[[], Sequence[Measurement]]
         }
     return {
         **functions,
+        "Reconciler: a run": lambda: reconciliation.measure(few=2 if smoke else 100, many=4 if smoke else 1000),
         "Synth": lambda: synth.measure(rounds=1 if smoke else 12, instances=(1, 2) if smoke else (1, 5, 20, 50)),
         "Load": lambda: load.measure(registrations=20 if smoke else 10_000, at_once=4 if smoke else 50),
         "Marketplace limits to 10/s, simulated": retries.measure,

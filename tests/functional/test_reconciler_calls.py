@@ -332,7 +332,7 @@ def test_the_scan_reads_active_licenses_and_agreements_page_by_page(
     whole, key = table.scan({})
     assert key == {}
     scan = tools.tables.client.scan
-    monkeypatch.setattr(tools.tables.client, "scan", lambda **request: scan(**request, Limit=1))
+    monkeypatch.setattr(tools.tables.client, "scan", lambda **request: scan(**{**request, "Limit": 1}))
 
     pages, key = [], {}
     while True:
@@ -353,7 +353,7 @@ def test_records_of_many_products_are_read_from_all_pages(tools: Tools, monkeypa
             TableName=tools.reconciliation_table, Item={NAME: {"S": f"prod-{number}"}, "ProductCode": {"S": "code"}}
         )
     scan = tools.tables.client.scan
-    monkeypatch.setattr(tools.tables.client, "scan", lambda **request: scan(**request, Limit=1))
+    monkeypatch.setattr(tools.tables.client, "scan", lambda **request: scan(**{**request, "Limit": 1}))
 
     assert len(tools.records.read().product_codes) == 3
 
@@ -371,3 +371,19 @@ def test_a_table_that_is_not_there_is_an_outcome(tools: Tools) -> None:
 
     assert tools.run()["outcome"] == "incomplete"
     assert {line["outcome"] for line in tools.lines} == {"store_unavailable", "incomplete"}
+
+
+def test_a_renewal_that_only_moves_the_end_is_no_missed_event(tools: Tools) -> None:
+    customer = MarketplaceCustomer.licensed(PRODUCT_CODE)
+    events = tools.marketplace.subscribe(customer, entitlements={"Users": 5})
+    tools.marketplace.clock.advance(timedelta(minutes=10))
+    tools.deliver(*events, *tools.marketplace.renew(customer, new_agreement=False))
+    tools.marketplace.clock.advance(timedelta(hours=2))
+
+    assert tools.run()["missed"] == 0
+
+    assert [line["outcome"] for line in tools.lines] == ["terms_updated", "buyer_lost", "finished"]
+    agreement = tools.items()[customer.customer_aws_account_id, f"#{customer.agreement_id}"]
+    assert agreement["AgreementEndsAt"].startswith("2028")
+    tools.run()
+    assert [line["outcome"] for line in tools.lines[3:]] == ["buyer_lost", "finished"]

@@ -50,7 +50,7 @@ def live(marketplace: MarketplaceStandIn, number: int) -> tuple[MarketplaceCusto
     if number % 2:
         events += marketplace.change(customer, entitlements={"Users": number + 1})
     if number % 3 == 0:
-        events += marketplace.renew(customer, new_agreement=number % 4 > 0, new_license=number % 4 > 2)
+        events += marketplace.renew(customer, new_license=number % 4 == 0)
     if number % 7 < 3:
         events += marketplace.cancel(customer)
     if number % 7 == 0:
@@ -85,7 +85,7 @@ def access(table: FakeTable) -> dict[tuple[str, str], Any]:
 
 def test_a_thousand_lives_of_which_every_tenth_event_is_lost(marketplace: MarketplaceStandIn) -> None:
     options: dict[str, Any] = {"region_name": "us-east-1", "endpoint_url": marketplace.endpoint_url}
-    session = botocore.session.Session()
+    session: Any = botocore.session.Session()
     session.set_credentials("test", "test")
     pace = Pace(sleep=lambda _: None)
     entitlements = MarketplaceEntitlements(session.create_client("marketplace-entitlement", **options), Deadline())
