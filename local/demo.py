@@ -1,4 +1,4 @@
-"""Deploy `app.py` to a local AWS and act as four buyers, printing and checking each step."""
+"""Deploy `app.py` to a local AWS and act as buyers, printing and checking each step."""
 
 from __future__ import annotations
 
@@ -114,6 +114,39 @@ class Demo:
         status = self._license(account, "LicenseStatus").get("LicenseStatus")
         self._check(f"{title}: the license in the table", status, "DEPROVISIONED")
 
+    def lose_an_event(self) -> None:
+        """Throw away the event that gives a buyer access, let another buyer not come, and let the reconciler run."""
+        title = "An event that is lost, and a buyer who never comes"
+        _heading(title)
+        deployment, marketplace = self._deployment, self._deployment.marketplace
+        _ = deployment.target
+        self._check(f"{title}: before, the hourly run is", deployment.reconcile()["outcome"], "finished")
+        waiting, absent = (MarketplaceCustomer.licensed(PRODUCT_CODE) for _ in range(2))
+        marketplace.clock.advance(timedelta(hours=-2))
+        created, updated = marketplace.subscribe(waiting, entitlements={"users": 5})
+        print(f"  two hours ago, {waiting.customer_aws_account_id} subscribed and registered")
+        deployment.set_up_account(marketplace.form(waiting))
+        self._deliver(title, [created])
+        print(f"  {updated['detail-type']} is thrown away")
+        print(f"  two hours ago, {absent.customer_aws_account_id} subscribed, and never came")
+        self._deliver(title, marketplace.subscribe(absent, entitlements={"users": 5}))
+        self._license(absent.customer_aws_account_id, "Entitlements")
+        marketplace.clock.advance(timedelta(hours=2))
+        status = self._license(waiting.customer_aws_account_id, "RegisteredAt").get("LicenseStatus")
+        self._check(f"{title}: the license of the one who waits", status, None)
+
+        print("  the hourly run asks for AWS Marketplace's agreements")
+        run = deployment.reconcile()
+        self._check(f"{title}: the run", run["outcome"], "finished")
+        self._check(f"{title}: missed events that it repaired", run["missed"], 1)
+        self._check(f"{title}: buyers who never came", run["buyers_lost"], 1)
+        findings = {line["outcome"]: line for line in deployment.log_lines("reconciler") if "AgreementId" in line}
+        missed, lost = (findings.get(outcome, {}) for outcome in ("license_missed", "buyer_lost"))
+        self._check(f"{title}: repaired for", missed.get("CustomerAWSAccountId"), waiting.customer_aws_account_id)
+        self._check_told(title, "Subscription Ready", waiting.customer_aws_account_id)
+        self._check(f"{title}: who never came", lost.get("CustomerAWSAccountId"), absent.customer_aws_account_id)
+        self._check(f"{title}: the agreement to find them by", lost.get("AgreementId"), absent.agreement_id)
+
     def register_too_late(self) -> None:
         """Act as a buyer whose token has expired."""
         title = "A buyer whose token has expired"
@@ -193,6 +226,7 @@ def main() -> int:
             demo.register("A buyer with a license", MarketplaceCustomer.licensed(PRODUCT_CODE))
             demo.register("A buyer without a license", MarketplaceCustomer.legacy(PRODUCT_CODE))
             demo.subscribe("A buyer from the purchase to the cancellation", MarketplaceCustomer.licensed(PRODUCT_CODE))
+            demo.lose_an_event()
             demo.register_too_late()
     except LocalAwsError as error:
         print(error, file=sys.stderr)

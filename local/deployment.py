@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _API_ID = "sellersapi"
 
+Function = Literal["resolver", "subscriber", "publisher", "reconciler"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
@@ -125,8 +127,20 @@ class Deployment:
         """The seller's target of everything that the subscriptions tell, from its first use on."""
         return SellerTarget(self.aws, self.table_name)
 
-    def log_lines(self, function: Literal["resolver", "subscriber", "publisher"] = "resolver") -> list[dict[str, Any]]:
-        """Read the log of a function: the one line of each POST, each attempt at an event or each publication."""
+    def reconcile(self) -> dict[str, Any]:
+        """Let the reconciler run as its schedule does, and return its response.
+
+        Raises:
+            RuntimeError: it ended with an error.
+        """
+        response = self.aws.client("lambda").invoke(FunctionName=self._reconciler, Payload=b"{}")
+        result: dict[str, Any] = json.loads(response["Payload"].read())
+        if "FunctionError" in response:
+            raise RuntimeError(f"the reconciler ended with {result}")
+        return result
+
+    def log_lines(self, function: Function = "resolver") -> list[dict[str, Any]]:
+        """Read the log of a function: the lines that have an outcome."""
         pages = self.aws.client("logs").get_paginator("filter_log_events")
         events = pages.paginate(logGroupName=self._log_groups[function], filterPattern="outcome").search("events")
         # A traceback may contain the word too.
@@ -141,10 +155,18 @@ class Deployment:
             for name, source in {"subscriber": self._event_queue_arn, "publisher": stream}.items():
                 (mapping,) = lambda_.list_event_source_mappings(EventSourceArn=source)["EventSourceMappings"]
                 functions[name] = mapping["FunctionArn"]
+            functions["reconciler"] = self._reconciler
         return {
             name: lambda_.get_function(FunctionName=arn)["Configuration"]["LoggingConfig"]["LogGroup"]
             for name, arn in functions.items()
         }
+
+    @cached_property
+    def _reconciler(self) -> str:
+        pages = self.aws.client("lambda").get_paginator("list_functions").paginate()
+        (arn,) = pages.search("Functions[?Handler=='reconciler.main.handler'].FunctionArn")
+        name: str = arn
+        return name
 
     @property
     def _integration_uri(self) -> str:
@@ -196,7 +218,7 @@ def deployed(*, marketplace_port: int = 0, aws_port: int = 0, **context: str) ->
     with ExitStack() as running:
         folder = running.enter_context(tempfile.TemporaryDirectory(prefix="marketplace-registration-"))
         with named_port(marketplace_port):
-            marketplace = running.enter_context(MarketplaceStandIn(port=marketplace_port))
+            marketplace = running.enter_context(MarketplaceStandIn(port=marketplace_port, seller_account_id=ACCOUNT))
         aws = running.enter_context(
             LocalAws(Path(folder), port=aws_port, marketplace_endpoint_url=marketplace.endpoint_url)
         )
