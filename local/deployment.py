@@ -107,20 +107,19 @@ class Deployment:
         """
         return self.claims.claim(registration_code)
 
-    def matches(self, event: Mapping[str, Any]) -> bool:
-        """Tell whether the rule that leads to the queue of Marketplace's events matches an event."""
-        response = self.aws.client("events").test_event_pattern(
-            EventPattern=self._event_pattern, Event=json.dumps(event)
-        )
-        matches: bool = response["Result"]
-        return matches
+    def deliver(self, event: Mapping[str, Any]) -> bool:
+        """Put an event of Marketplace where its rule puts it, into the queue, and tell whether the rule takes it.
 
-    def deliver(self, event: Mapping[str, Any]) -> None:
-        """Put an event of Marketplace into the queue, where its rule puts it.
-
-        The event bus of the local AWS rejects it, as AWS does: no account may put events of AWS's own sources.
+        The event bus of the local AWS rejects it, as AWS does: no account may put events of AWS's own sources. So the
+        rule itself is asked: whether it is enabled, and whether its pattern matches.
         """
-        self.aws.client("sqs").send_message(QueueUrl=self.event_queue_url, MessageBody=json.dumps(event))
+        rules = self.aws.client("events")
+        rule = rules.describe_rule(Name=self._rule)
+        pattern = {"EventPattern": rule["EventPattern"], "Event": json.dumps(event)}
+        taken = rule["State"] == "ENABLED" and rules.test_event_pattern(**pattern)["Result"]
+        if taken:
+            self.aws.client("sqs").send_message(QueueUrl=self.event_queue_url, MessageBody=json.dumps(event))
+        return bool(taken)
 
     @cached_property
     def target(self) -> SellerTarget:
@@ -183,11 +182,10 @@ class Deployment:
         return arn
 
     @cached_property
-    def _event_pattern(self) -> str:
-        events = self.aws.client("events")
-        (rule,) = events.list_rule_names_by_target(TargetArn=self._event_queue_arn)["RuleNames"]
-        pattern: str = events.describe_rule(Name=rule)["EventPattern"]
-        return pattern
+    def _rule(self) -> str:
+        (rule,) = self.aws.client("events").list_rule_names_by_target(TargetArn=self._event_queue_arn)["RuleNames"]
+        name: str = rule
+        return name
 
     def registrations(self) -> list[dict[str, Any]]:
         """Read the whole registrations table."""
