@@ -31,7 +31,14 @@ from constructs_lib.functions._asset import COMPILED
 from constructs_lib.registration import _resolver as resolver
 from constructs_lib.registration._outcomes import COUNTS, TIMES
 from constructs_lib.subscriptions import _functions as functions
-from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, RECONCILED, RECONCILIATION_COUNTS, UNPUBLISHED
+from constructs_lib.subscriptions._outcomes import (
+    EVENTS,
+    NOT_OF_THE_FIRST_RUN,
+    PUBLISHED,
+    RECONCILED,
+    RECONCILIATION_COUNTS,
+    UNPUBLISHED,
+)
 from local.product import LANDING_PAGE, PRODUCT_CODE
 
 if TYPE_CHECKING:
@@ -381,7 +388,8 @@ def subscriptions(
         _metric_filter(scope, name, publisher_log, namespace, published)
     for name, outcomes in RECONCILED.items():
         any_of = _any_of(outcomes).removeprefix("{ ").removesuffix(" }")
-        pattern = f'{{ ($.run = "hourly") && ({any_of}) }}'
+        run = '$.run = "hourly"' if name in NOT_OF_THE_FIRST_RUN else '($.run = "hourly") || ($.run = "first")'
+        pattern = f"{{ ({run}) && ({any_of}) }}"
         counts[name] = _metric_filter(scope, name, reconciler_log, namespace, pattern)
     for name, field in RECONCILIATION_COUNTS.items():
         pattern = f'{{ ($.run = "hourly") && ($.{field} = *) }}'

@@ -38,5 +38,8 @@ RECONCILED: Mapping[str, tuple[str, ...]] = {
 }
 """Metric name to the outcomes of the reconciler's hourly runs that it counts; a backfill is no fault."""
 
+NOT_OF_THE_FIRST_RUN = frozenset({"EventsMissed"})
+"""Those of them that do not count the first run: it looks back to a time without a rule."""
+
 RECONCILIATION_COUNTS: Mapping[str, str] = {"BuyersLost": "buyers_lost", "ProductsUnknown": "products_unknown"}
 """Metric name to the count in the line of an hourly run that it takes."""

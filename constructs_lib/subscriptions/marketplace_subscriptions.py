@@ -33,7 +33,14 @@ from constructs_lib.subscriptions._functions import (
     TIMEOUT_SECONDS,
 )
 from constructs_lib.subscriptions._metrics import SubscriptionMetrics
-from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, RECONCILED, RECONCILIATION_COUNTS, UNPUBLISHED
+from constructs_lib.subscriptions._outcomes import (
+    EVENTS,
+    NOT_OF_THE_FIRST_RUN,
+    PUBLISHED,
+    RECONCILED,
+    RECONCILIATION_COUNTS,
+    UNPUBLISHED,
+)
 from constructs_lib.subscriptions._parameters import (
     PARAMETERS,
     RULE_PARAMETERS,
@@ -429,9 +436,12 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
                 ),
             )
         if self._reconciler_log_group:
-            hourly = logs.FilterPattern.string_value("$.run", "=", "hourly")
             for name, outcomes in RECONCILED.items():
-                metrics.add(name, self._reconciler_log_group, logs.FilterPattern.all(hourly, any_of(outcomes)))
+                runs = ["hourly"] if name in NOT_OF_THE_FIRST_RUN else ["hourly", "first"]
+                of_run = logs.FilterPattern.any(
+                    *(logs.FilterPattern.string_value("$.run", "=", run) for run in runs)
+                )
+                metrics.add(name, self._reconciler_log_group, logs.FilterPattern.all(of_run, any_of(outcomes)))
             for name, field in RECONCILIATION_COUNTS.items():
                 # As in LogMetrics: FilterPattern.exists puts the star in quotes.
                 pattern = logs.FilterPattern.literal(f'{{ ($.run = "hourly") && ($.{field} = *) }}')

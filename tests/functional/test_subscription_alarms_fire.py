@@ -7,7 +7,9 @@ alarms are applied to them. Metrics that AWS publishes itself are written by han
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import boto3
@@ -17,12 +19,14 @@ from aws_cdk import aws_events as events
 from aws_cdk.assertions import Template
 
 from constructs_lib import MarketplaceEventForwarding, MarketplaceRegistration, MarketplaceSubscriptions
-from constructs_lib.subscriptions._functions import PUBLISHER, SUBSCRIBER
+from constructs_lib.subscriptions._functions import PUBLISHER, RECONCILER, SUBSCRIBER
 from constructs_lib.subscriptions._signals import FORWARDING_SIGNALS, SIGNALS
+from constructs_lib.testing import MarketplaceCustomer, MarketplaceStandIn
 from local.emulated.cloudwatch import CloudWatch, Metric
-from local.emulated.lambda_runtime import LambdaRuntime
+from local.emulated.lambda_runtime import FUNCTION_ARN, LambdaRuntime
 from publisher.publications import Change
 from reconciler.log_line import COUNTS, FINDINGS, OUTCOMES, Run
+from subscriptions.product_codes import NAME
 from tests.functional.conftest import LANDING_PAGE, REGION, lambda_environment
 from tests.functional.json_services import EntitlementService, JsonService
 from tests.marketplace_events import BUYER, LICENSE, NEW, PRODUCT_CODE, agreement_event, common, event, license_event
@@ -31,11 +35,17 @@ from tests.subscription_fakes import batch_of, record_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from mypy_boto3_dynamodb import DynamoDBClient
+
     from local.emulated.lambda_runtime import Invocation
 
 MINUTE = 60
 HOUR = 60 * MINUTE
 FUNCTIONS = {"subscriber": SUBSCRIBER, "publisher": PUBLISHER}
+ASSETS = {**FUNCTIONS, "reconciler": RECONCILER}
+TABLES = {"registrations": ("CustomerAWSAccountId", "ProductLicense"), "reconciliation": (NAME,)}
+AGO = timedelta(hours=2)
+"""Before now, buyers subscribe: what is later than half an hour ago may still be on its way."""
 
 
 @dataclass
@@ -107,9 +117,9 @@ class Deployed:
 
 
 class World:
-    """Both functions under the real runtime client, their services, and the metrics that AWS would publish.
+    """The functions under the real runtime client, their services, and the metrics that AWS would publish.
 
-    The reconciler has just finished a run. What it logs is written by hand.
+    The reconciler has just finished a run.
     """
 
     def __init__(
@@ -118,9 +128,13 @@ class World:
         runtimes: Mapping[str, LambdaRuntime],
         entitlements: EntitlementService,
         bus: EventBus,
+        marketplace: MarketplaceStandIn,
+        tables: DynamoDBClient,
     ) -> None:
         self.deployed = deployed
+        self.tables = tables
         self.entitlements = entitlements
+        self.marketplace = marketplace
         self.bus = bus
         self._runtimes = runtimes
         self.cloudwatch = CloudWatch(deployed.template, deployed.references)
@@ -156,8 +170,32 @@ class World:
         assert response
         return len(response["batchItemFailures"])
 
+    def run(self, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Let the reconciler run, by its schedule or by hand, and return its response."""
+        response = self.invoke("reconciler", request or {}).response
+        assert response
+        return response
+
+    def subscribe(self, *, is_registered: bool = True) -> list[dict[str, Any]]:
+        """Let a buyer subscribe two hours ago, and return the events."""
+        customer = MarketplaceCustomer.licensed(PRODUCT_CODE)
+        if is_registered:
+            key = {"CustomerAWSAccountId": customer.customer_aws_account_id}
+            item = key | {"ProductLicense": f"{PRODUCT_CODE}#{customer.license_arn}", "RegisteredAt": "2026-08-20"}
+            self.tables.put_item(TableName="registrations", Item={name: {"S": text} for name, text in item.items()})
+        self.marketplace.clock.advance(-AGO)
+        events = self.marketplace.subscribe(customer)
+        self.marketplace.clock.advance(AGO)
+        return events
+
+    def forget_products(self) -> None:
+        """Let it be as if no event had named a product."""
+        for item in self.tables.scan(TableName="reconciliation")["Items"]:
+            if "ProductCode" in item:
+                self.tables.delete_item(TableName="reconciliation", Key={NAME: item[NAME]})
+
     def reconcile(self, outcome: str, *findings: str, run: str = "hourly", **counts: int) -> None:
-        """Log what a run of the reconciler logs: a line for each finding, and one of the run with its counts."""
+        """Log by hand what a run of the reconciler logs, where the time between runs is what matters."""
         assert outcome in OUTCOMES
         assert {*findings} <= {*FINDINGS}
         assert run in get_args(Run)
@@ -190,21 +228,30 @@ def deployed() -> Deployed:
 
 
 @pytest.fixture(scope="module")
-def table(deployed: Deployed, dynamodb_url: str) -> Iterator[None]:
+def tables(deployed: Deployed, dynamodb_url: str) -> Iterator[DynamoDBClient]:
     keys = {"endpoint_url": dynamodb_url, "region_name": REGION}
     client = boto3.client("dynamodb", aws_access_key_id="test", aws_secret_access_key="test", **keys)  # type: ignore[call-overload]
-    tables = {
+    made = {
         name: resource["Properties"]
         for logical_id, resource in deployed.template["Resources"].items()
-        if (name := deployed.references.get(logical_id)) in {"registrations", "reconciliation"}
+        if (name := deployed.references.get(logical_id)) in TABLES
     }
     names = "BillingMode", "AttributeDefinitions", "KeySchema"
-    for table_name, table in tables.items():
+    for table_name, table in made.items():
         client.create_table(TableName=table_name, **{name: table[name] for name in names})
-    yield
-    for table_name in tables:
+    yield client
+    for table_name in made:
         client.delete_table(TableName=table_name)
     client.close()
+
+
+def empty(tables: DynamoDBClient) -> None:
+    """Delete all items, except that a run has finished an hour ago."""
+    for table, keys in TABLES.items():
+        for item in tables.scan(TableName=table)["Items"]:
+            tables.delete_item(TableName=table, Key={key: item[key] for key in keys})
+    began = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    tables.put_item(TableName="reconciliation", Item={NAME: {"S": "position"}, "FinishedRunBegan": {"S": began}})
 
 
 @pytest.fixture(scope="module")
@@ -225,14 +272,16 @@ def runtimes(
     entitlements_of_module: EntitlementService,
     bus_of_module: EventBus,
     dynamodb_url: str,
-    table: None,
+    tables: DynamoDBClient,
+    port: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Mapping[str, LambdaRuntime]]:
-    del table
+    del tables
     endpoints = {
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
         "AWS_ENDPOINT_URL_EVENTBRIDGE": bus_of_module.endpoint_url,
         "AWS_ENDPOINT_URL_MARKETPLACE_ENTITLEMENT_SERVICE": entitlements_of_module.endpoint_url,
+        "AWS_ENDPOINT_URL_MARKETPLACE_AGREEMENT": f"http://127.0.0.1:{port}",
     }
     made = {
         package: LambdaRuntime(
@@ -245,10 +294,25 @@ def runtimes(
             timeout=deployed.function(package)["Timeout"],
             printed=tmp_path_factory.mktemp("runtime") / "printed",
         )
-        for package, asset in FUNCTIONS.items()
+        for package, asset in ASSETS.items()
     }
-    with made["subscriber"], made["publisher"]:
+    with made["subscriber"], made["publisher"], made["reconciler"]:
         yield made
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+    return number
+
+
+@pytest.fixture
+def marketplace(port: int) -> Iterator[MarketplaceStandIn]:
+    """A Marketplace without any buyers, in the account of the functions."""
+    with MarketplaceStandIn(port=port, seller_account_id=FUNCTION_ARN.split(":")[4]) as stand_in:
+        yield stand_in
 
 
 @pytest.fixture
@@ -257,10 +321,16 @@ def world(
     runtimes: Mapping[str, LambdaRuntime],
     entitlements_of_module: EntitlementService,
     bus_of_module: EventBus,
+    marketplace: MarketplaceStandIn,
+    tables: DynamoDBClient,
 ) -> World:
     entitlements_of_module.errors.clear()
     bus_of_module.errors.clear()
-    return World(deployed, runtimes, entitlements_of_module, bus_of_module)
+    empty(tables)
+    named = marketplace.event(MarketplaceCustomer.licensed(PRODUCT_CODE), "License Updated - Manufacturer")
+    product = {NAME: {"S": named["detail"]["product"]["id"]}, "ProductCode": {"S": PRODUCT_CODE}}
+    tables.put_item(TableName="reconciliation", Item=product)
+    return World(deployed, runtimes, entitlements_of_module, bus_of_module, marketplace, tables)
 
 
 def message_is_no_event(world: World) -> None:
@@ -320,20 +390,44 @@ def raises(package: str) -> Callable[[World], None]:
     return fail
 
 
-def reconciler_finds(finding: str) -> Callable[[World], None]:
-    def run(world: World) -> None:
-        world.reconcile("finished", finding)
-
-    run.__name__ = f"reconciler_finds_{finding}"
-    return run
+def rule_is_disabled(world: World) -> None:
+    created, _ = world.subscribe()
+    world.deliver(created)
+    world.run()
 
 
-def buyer_is_lost(world: World) -> None:
-    world.reconcile("finished", "buyer_lost", buyers_lost=1)
+def forwarding_was_gone(world: World) -> None:
+    _, updated = world.subscribe()
+    world.deliver(updated)
+    world.run()
 
 
-def product_is_unknown(world: World) -> None:
-    world.reconcile("finished", "product_unknown", products_unknown=1)
+def event_is_lost_at_random(world: World) -> None:
+    assert len(world.marketplace.deliver(world.subscribe(), world.deliver, seed=1, lost=0.5)) == 1
+    world.run()
+
+
+def buyer_never_comes(world: World) -> None:
+    for arrived in world.subscribe(is_registered=False):
+        world.deliver(arrived)
+    world.run()
+
+
+def product_is_new(world: World) -> None:
+    world.subscribe(is_registered=False)
+    world.forget_products()
+    world.run()
+
+
+def search_is_denied(world: World) -> None:
+    world.marketplace.agreements.search_agreements.refuse()
+    world.run()
+
+
+def licenses_are_denied(world: World) -> None:
+    world.deliver(*world.subscribe())
+    world.marketplace.agreements.get_agreement_entitlements.refuse()
+    world.run()
 
 
 class Case(NamedTuple):
@@ -355,11 +449,13 @@ CASES = [
     Case("PublicationsFailed", item_is_too_large),
     Case("PublicationsFailed", record_has_no_key),
     Case("PublisherErrors", raises("publisher")),
-    Case("EventsMissed", reconciler_finds("license_missed")),
-    Case("EventsMissed", reconciler_finds("agreement_missed")),
-    Case("AgreementsRefused", reconciler_finds("marketplace_refused")),
-    Case("BuyersLost", buyer_is_lost),
-    Case("ProductsUnknown", product_is_unknown),
+    Case("EventsMissed", rule_is_disabled),
+    Case("EventsMissed", forwarding_was_gone),
+    Case("EventsMissed", event_is_lost_at_random),
+    Case("AgreementsRefused", search_is_denied),
+    Case("AgreementsRefused", licenses_are_denied),
+    Case("BuyersLost", buyer_never_comes),
+    Case("ProductsUnknown", product_is_new),
 ]
 
 
@@ -453,7 +549,7 @@ def test_runs_that_do_not_finish_for_three_hours_fire_an_alarm_and_one_that_does
 def test_what_every_run_finds_fires_its_alarm_once(world: World) -> None:
     states = []
     for _ in range(4):
-        buyer_is_lost(world)
+        world.reconcile("finished", "buyer_lost", buyers_lost=1)
         for _ in range(60):
             states.append(world.firing() == {"BuyersLost"})
             world.cloudwatch.advance(MINUTE)
@@ -461,11 +557,26 @@ def test_what_every_run_finds_fires_its_alarm_once(world: World) -> None:
     assert all(states)
 
 
-@pytest.mark.parametrize("run", ["backfill", "first"])
-def test_what_was_before_fires_no_alarm(world: World, run: str) -> None:
-    findings = ("license_missed", "agreement_missed", "buyer_lost", "product_unknown", "marketplace_refused")
+def test_what_was_before_the_first_run_fires_no_alarm(world: World) -> None:
+    world.tables.delete_item(TableName="reconciliation", Key={NAME: {"S": "position"}})
+    world.subscribe(is_registered=False)
+    assert (found := world.run())["missed"] == 2
+    assert found["buyers_lost"] == 1
+    assert world.firing() == set()
 
-    world.reconcile("incomplete", *findings, run=run, buyers_lost=1, products_unknown=1)
+    # But that it was denied does.
+    world.tables.delete_item(TableName="reconciliation", Key={NAME: {"S": "position"}})
+    search_is_denied(world)
+    assert world.firing() == {"AgreementsRefused"}
+
+
+def test_a_backfill_fires_no_alarm(world: World) -> None:
+    world.subscribe(is_registered=False)
+
+    assert (found := world.run({"since": "2026-01-01"}))["missed"] == 2
+    assert found["buyers_lost"] == 1
+    world.marketplace.agreements.search_agreements.refuse()
+    assert world.run({"since": "2026-01-01"})["outcome"] == "incomplete"
 
     assert world.firing() == set()
 

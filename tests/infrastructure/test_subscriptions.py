@@ -637,7 +637,7 @@ def test_the_reconciliation_changes_nothing_else_but_what_the_subscriber_records
     )
 
 
-def test_only_hourly_runs_are_counted(template: Template) -> None:
+def test_no_backfill_is_counted_and_of_the_first_run_only_how_it_ended(template: Template) -> None:
     patterns = {
         metric["MetricTransformations"][0]["MetricName"]: (
             metric["FilterPattern"],
@@ -652,8 +652,11 @@ def test_only_hourly_runs_are_counted(template: Template) -> None:
             '{ ($.run = "hourly") && (($.outcome = "license_missed") || ($.outcome = "agreement_missed")) }',
             "1",
         ),
-        "AgreementsRefused": ('{ ($.run = "hourly") && ($.outcome = "marketplace_refused") }', "1"),
-        "ReconciliationsFinished": ('{ ($.run = "hourly") && ($.outcome = "finished") }', "1"),
+        "AgreementsRefused": (
+            '{ (($.run = "hourly") || ($.run = "first")) && ($.outcome = "marketplace_refused") }',
+            "1",
+        ),
+        "ReconciliationsFinished": ('{ (($.run = "hourly") || ($.run = "first")) && ($.outcome = "finished") }', "1"),
         "BuyersLost": ('{ ($.run = "hourly") && ($.buyers_lost = *) }', "$.buyers_lost"),
         "ProductsUnknown": ('{ ($.run = "hourly") && ($.products_unknown = *) }', "$.products_unknown"),
     }
