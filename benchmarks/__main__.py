@@ -15,6 +15,7 @@ import botocore
 
 from benchmarks import function, load, reconciliation, retries, synth
 from benchmarks.measurements import Measurement, table
+from constructs_lib.subscriptions._functions import RECONCILER
 from docs.markers import between_markers
 
 if TYPE_CHECKING:
@@ -38,11 +39,12 @@ def sections(*, smoke: bool) -> Mapping[str, Callable[[], Sequence[Measurement]]
             f"{name}: warm": partial(
                 function.measure_warm, subject, rounds=1 if smoke else 30, invocations=5 if smoke else 100
             ),
-            f"{name}: asset": partial(function.measure_asset, subject),
+            f"{name}: asset": partial(function.measure_asset, subject.asset),
         }
     return {
         **functions,
         "Reconciler: a run": lambda: reconciliation.measure(few=2 if smoke else 100, many=4 if smoke else 1000),
+        "Reconciler: asset": partial(function.measure_asset, RECONCILER),
         "Synth": lambda: synth.measure(rounds=1 if smoke else 12, instances=(1, 2) if smoke else (1, 5, 20, 50)),
         "Load": lambda: load.measure(registrations=20 if smoke else 10_000, at_once=4 if smoke else 50),
         "Marketplace limits to 10/s, simulated": retries.measure,

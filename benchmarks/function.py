@@ -302,12 +302,12 @@ def _warm(
     ]
 
 
-def measure_asset(subject: Subject) -> list[Measurement]:
+def measure_asset(function: FunctionAsset) -> list[Measurement]:
     """Measure an asset as it is uploaded."""
     archive = io.BytesIO()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         asset = Path(name) / "asset"
-        copy_asset(subject.asset, asset)
+        copy_asset(function, asset)
         files = [path for path in asset.rglob("*") if path.is_file()]
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
             for path in files:

@@ -78,7 +78,13 @@ def measure(*, few: int, many: int) -> list[Measurement]:
 
 def _runs(agreements: int) -> tuple[_Run, _Run]:
     with dynamodb_process() as url, MarketplaceStandIn(clock=MovableClock(lambda: _NOW - timedelta(hours=2))) as market:
-        client = boto3.client("dynamodb", endpoint_url=url, region_name="us-east-1")
+        client = boto3.client(
+            "dynamodb",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
         for table, *names in (
             ("registrations", "CustomerAWSAccountId", "ProductLicense"),
             ("reconciliation", "Name"),

@@ -98,11 +98,15 @@ def _shape_names(part: object) -> Iterable[str]:
 
 
 def _undocumented(part: Any) -> Any:
-    """Return a copy without documentation, which is a string; a member of that name would be an object."""
+    """Return a copy without what no call reads: documentation and the values that a string may have.
+
+    The first is a string and the second a list; members of these names would be objects.
+    """
     if isinstance(part, dict):
         return {
             name: _undocumented(value)
             for name, value in part.items()
             if not (name == "documentation" and isinstance(value, str))
+            and not (name == "enum" and isinstance(value, list))
         }
     return [_undocumented(value) for value in part] if isinstance(part, list) else part

@@ -438,9 +438,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
         if self._reconciler_log_group:
             for name, outcomes in RECONCILED.items():
                 runs = ["hourly"] if name in NOT_OF_THE_FIRST_RUN else ["hourly", "first"]
-                of_run = logs.FilterPattern.any(
-                    *(logs.FilterPattern.string_value("$.run", "=", run) for run in runs)
-                )
+                of_run = logs.FilterPattern.any(*(logs.FilterPattern.string_value("$.run", "=", run) for run in runs))
                 metrics.add(name, self._reconciler_log_group, logs.FilterPattern.all(of_run, any_of(outcomes)))
             for name, field in RECONCILIATION_COUNTS.items():
                 # As in LogMetrics: FilterPattern.exists puts the star in quotes.

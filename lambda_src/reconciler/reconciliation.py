@@ -63,7 +63,6 @@ _COUNTED = {
     "license_missed": "missed",
     "agreement_missed": "missed",
     "buyer_lost": "buyers_lost",
-    "product_unknown": "products_unknown",
 }
 
 
@@ -125,6 +124,7 @@ class _Run:
     position: Position
     product_codes: dict[str, str]
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    unknown_products: set[str] = field(default_factory=set)
     at_end: bool = False
 
     def report(self, finding: Finding, subject: Subject, reason: str | None = None) -> None:
@@ -303,6 +303,8 @@ class Reconciliation:
         self._learn(agreement, partition, run)
         for product_id, kind in agreement.products.items():
             if kind == _SAAS and product_id not in run.product_codes:
+                run.unknown_products.add(product_id)
+                run.counts["products_unknown"] = len(run.unknown_products)
                 run.report("product_unknown", {**_subject(agreement), "ProductId": product_id})
         if not self._products & {run.product_codes.get(product_id) for product_id in agreement.products}:
             return

@@ -468,15 +468,16 @@ def test_a_product_that_no_event_has_named_is_unknown(seller: Seller, lines: Lin
     subscribed(seller, delivered=False, is_registered=False)
     seller.records.product_codes.clear()
 
+    seller.marketplace.subscribe(BUYER, "product1", "l-2", START)
     assert seller.reconcile()["products_unknown"] == 1
-    (unknown, _) = lines()
+    (unknown, _, _) = lines()
     assert (unknown["outcome"], unknown["ProductId"], unknown["AgreementId"]) == (
         "product_unknown",
         "prod-product1",
         "agmt-l-1-1",
     )
     # Once its code is known, everything is found.
-    assert seller.reconcile({"since": "2026-08-01", "products": {"prod-product1": "product1"}})["missed"] == 2
+    assert seller.reconcile({"since": "2026-08-01", "products": {"prod-product1": "product1"}})["missed"] == 4
     assert seller.records.product_codes == {"prod-product1": "product1"}
 
 
