@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -422,6 +426,85 @@ def test_a_contact_is_told_while_the_agreement_is_active(
     assert of(client, "get_agreement_contacts", customer.agreement_id) == {}
     stand_in.resubscribe(customer)
     assert of(client, "get_agreement_contacts", stand_in.current(customer).agreement_id) != {}
+
+
+# The CLI's options are botocore's members, as this makes them.
+CLI = f"""#!{sys.executable}
+import json, sys
+import boto3
+from botocore import xform_name
+
+service, operation, *rest = sys.argv[1:]
+options = dict(zip(rest[::2], rest[1::2]))
+client = boto3.client(service, region_name=options.pop("--region"))
+assert options.pop("--output") == "json"
+method = operation.replace("-", "_")
+members = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method]).input_shape.members
+names = {{"--" + xform_name(name, "-"): name for name in members}}
+response = getattr(client, method)(**{{names[option]: value for option, value in options.items()}})
+del response["ResponseMetadata"]
+print(json.dumps(response) if response else "")
+"""
+
+
+@pytest.fixture
+def contact(stand_in: MarketplaceStandIn, tmp_path: Path) -> Callable[[str | None], subprocess.CompletedProcess[str]]:
+    """Return the runbook's function, run in bash with botocore's client in place of the CLI."""
+    runbook = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text(encoding="utf-8")
+    functions = runbook.split("```sh\n")[1].split("```")[0]
+    (tmp_path / "aws").write_text(CLI, encoding="utf-8")
+    (tmp_path / "aws").chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "AWS_ENDPOINT_URL": stand_in.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+    def run(agreement_id: str | None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "--norc", "-c", f"{functions}\ncontact {agreement_id}"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_runbooks_command_shows_a_contact_while_the_agreement_is_active(
+    stand_in: MarketplaceStandIn,
+    customer: MarketplaceCustomer,
+    contact: Callable[[str | None], subprocess.CompletedProcess[str]],
+) -> None:
+    stand_in.subscribe(customer, contact=CONTACT)
+
+    shown = contact(customer.agreement_id)
+    stand_in.cancel(customer)
+    ended = contact(customer.agreement_id)
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert json.loads(shown.stdout) == {
+        "firstName": "Ada",
+        "lastName": "Lovelace",
+        "emailAddress": "ada@example.com",
+        "companyName": "Engines",
+        "countryCode": "GB",
+    }
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "no contact: the buyer gave none, or the agreement is not active\n"
+
+
+def test_the_runbooks_command_does_not_take_an_error_for_a_buyer_without_a_contact(
+    contact: Callable[[str | None], subprocess.CompletedProcess[str]],
+) -> None:
+    unknown = contact("agmt-unknown")
+
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "ResourceNotFoundException" in unknown.stderr
+    assert "no contact" not in unknown.stderr
 
 
 def test_a_resold_agreement_is_known_by_its_id_alone(

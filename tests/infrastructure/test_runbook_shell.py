@@ -95,6 +95,10 @@ match sys.argv[2]:
         print(json.dumps(state["responses"].pop(0)))
         print(json.dumps({{"StatusCode": 200}}))
         (here / "state.json").write_text(json.dumps(state))
+    case "get-agreement-contacts":
+        if options["--agreement-id"] not in state["contacts"]:
+            sys.exit("ResourceNotFoundException")
+        print(json.dumps(state["contacts"][options["--agreement-id"]]))
     case "get-query-results":
         print(json.dumps({{"status": state["statuses"].pop(0), "results": state["results"]}}))
         (here / "state.json").write_text(json.dumps(state))
@@ -112,6 +116,7 @@ class Shell:
             "domain": False,
             "statuses": ["Complete"],
             "results": [],
+            "contacts": {},
             "messages": [],
             "records": [],
             "trimmed": False,
@@ -418,10 +423,36 @@ def test_a_query_that_failed_is_not_an_empty_result(shell: Shell, status: str) -
     assert status in done.stderr
 
 
+CONTACT = {"firstName": "Ada", "lastName": "O'Brien", "emailAddress": "ada@example.com", "companyName": "Ä"}
+
+
+@pytest.mark.parametrize(("argument", "region"), [("", "us-east-1"), ("eusc-de-east-1", "eusc-de-east-1")])
+def test_a_contact_is_shown(shell: Shell, argument: str, region: str) -> None:
+    shell.state["contacts"] = {"agmt-1": {"acceptorContact": CONTACT}}
+
+    done = shell(f"contact agmt-1 {argument}")
+
+    assert (done.returncode, done.stderr, json.loads(done.stdout)) == (0, "", CONTACT)
+    assert shell.calls("get-agreement-contacts") == [
+        {"--region": region, "--agreement-id": "agmt-1", "--output": "json"}
+    ]
+
+
+def test_a_buyer_without_a_contact_is_told_from_a_failure(shell: Shell) -> None:
+    shell.state["contacts"] = {"agmt-1": {}}
+
+    none, unknown = shell("contact agmt-1"), shell("contact agmt-2")
+
+    assert (none.returncode, none.stdout) == (1, "")
+    assert none.stderr == "no contact: the buyer gave none, or the agreement is not active\n"
+    assert (unknown.returncode, unknown.stdout, unknown.stderr) == (1, "", "ResourceNotFoundException\n")
+
+
 @pytest.mark.parametrize(
     "line",
     [
         'query "" "filter x"',
+        'contact ""',
         'log_line "" "{}"',
         "log_line some-log",
         "query some-log",
@@ -439,7 +470,7 @@ def test_an_empty_argument_is_complained_of(shell: Shell, line: str) -> None:
 
     assert done.returncode == 1
     assert done.stderr.startswith("usage: ")
-    called = ("start-query", "put-log-events", "receive-message", "invoke")
+    called = ("start-query", "put-log-events", "receive-message", "invoke", "get-agreement-contacts")
     assert [name for name in called if shell.calls(name)] == []
 
 
