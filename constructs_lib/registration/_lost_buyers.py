@@ -1,6 +1,16 @@
-"""The query that finds lost buyers."""
+"""The query that finds lost buyers, and how such a query is saved."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Aws, Stack
+from aws_cdk import aws_logs as logs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from constructs import Construct
 
 # Identify a buyer by account if Marketplace returned one, otherwise by request. By purchase too: a buyer who has
 # registered one product and failed with another is lost for that one.
@@ -20,3 +30,17 @@ LOST_BUYERS: Sequence[str] = (
     "display buyer, product, last_outcome, last_seen, attempts, last_request",
 )
 """The query's commands, for the resolver's log."""
+
+
+def save_query(scope: Construct, commands: Sequence[str], log_group: logs.ILogGroup) -> None:
+    """Save a query for CloudWatch Logs Insights, under ``MarketplaceRegistration/<stack>/<path of scope>``."""
+    path = scope.node.path.removeprefix(f"{Stack.of(scope).node.path}/")
+    logs.CfnQueryDefinition(
+        scope,
+        "Query",
+        # Unlike every other resource here, a query definition needs a name; slashes become folders in the console.
+        name=f"MarketplaceRegistration/{Aws.STACK_NAME}/{path}",
+        # The CDK's own QueryString has one place for filters, before stats.
+        query_string="\n| ".join(commands),
+        log_group_names=[log_group.log_group_name],
+    )

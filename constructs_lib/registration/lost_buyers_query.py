@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Aws, Stack
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from constructs_lib._types import CONSTRUCT_ID, SCOPE, Kind, check_types, implementation
-from constructs_lib.registration._lost_buyers import LOST_BUYERS
+from constructs_lib.registration._lost_buyers import LOST_BUYERS, save_query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +23,9 @@ _PARAMETERS: Mapping[str, Kind] = {
 class LostBuyersQuery(Construct):
     """Saves the query for CloudWatch Logs Insights, under ``MarketplaceRegistration/<stack>/<path>``.
 
+    It finds the buyers whose registration failed or was never claimed. ``MarketplaceSubscriptions`` saves the one that
+    finds those who bought and never arrived.
+
     Args:
         scope: the stack, or any construct in it.
         construct_id: unique in ``scope``.
@@ -36,13 +38,4 @@ class LostBuyersQuery(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, log_group: logs.ILogGroup) -> None:
         check_types(_PARAMETERS, locals())
         super().__init__(scope, construct_id)
-        path = self.node.path.removeprefix(f"{Stack.of(self).node.path}/")
-        logs.CfnQueryDefinition(
-            self,
-            "Query",
-            # Unlike every other resource here, a query definition needs a name; slashes become folders in the console.
-            name=f"MarketplaceRegistration/{Aws.STACK_NAME}/{path}",
-            # The CDK's own QueryString has one place for filters, before stats.
-            query_string="\n| ".join(LOST_BUYERS),
-            log_group_names=[log_group.log_group_name],
-        )
+        save_query(self, LOST_BUYERS, log_group)

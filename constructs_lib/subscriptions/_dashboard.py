@@ -8,6 +8,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from constructs_lib.monitoring._graphs import FULL_WIDTH, HEIGHT, graph, signal_graph
+from constructs_lib.subscriptions._lost_buyers import LOST_BUYERS
 from constructs_lib.subscriptions._signals import SIGNALS, Graph
 
 if TYPE_CHECKING:
@@ -44,15 +45,6 @@ _FAILED_PUBLICATIONS = (
     'filter outcome != "published" or ispresent(errorType)',
     "sort @timestamp desc",
     "limit 50",
-)
-# One line for each buyer: every run reports the buyer again.
-_LOST_BUYERS = (
-    "fields CustomerAWSAccountId as account, ProductCode as product, LicenseArn as license, AgreementId as agreement",
-    'filter outcome = "buyer_lost"',
-    "stats min(@timestamp) as first_seen, max(@timestamp) as last_seen by account, product, license, agreement",
-    "sort last_seen desc",
-    "limit 50",
-    "display account, product, license, agreement, first_seen, last_seen",
 )
 _MISSED_EVENTS = (
     "fields @timestamp, outcome, run, CustomerAWSAccountId as account, ProductCode as product",
@@ -99,7 +91,7 @@ def rows(
     ]
     if reconciler_log_group:
         yield [
-            _query("Last lost buyers", reconciler_log_group, *_LOST_BUYERS),
+            _query("Last lost buyers", reconciler_log_group, *LOST_BUYERS),
             _query("Last missed events", reconciler_log_group, *_MISSED_EVENTS),
         ]
 

@@ -21,6 +21,7 @@ from constructs_lib._types import check_types
 from constructs_lib.functions._lambda_function import LambdaFunction
 from constructs_lib.monitoring._alarms import make_alarms, validate_alarm_settings, validate_runbook_url
 from constructs_lib.monitoring._log_metrics import LogMetrics, any_of
+from constructs_lib.registration._lost_buyers import save_query
 from constructs_lib.registration._parameters import validate_size
 from constructs_lib.registration._store import grant_key_of, table_encryption
 from constructs_lib.subscriptions._dashboard import rows
@@ -32,6 +33,7 @@ from constructs_lib.subscriptions._functions import (
     SUBSCRIBER,
     TIMEOUT_SECONDS,
 )
+from constructs_lib.subscriptions._lost_buyers import LOST_BUYERS
 from constructs_lib.subscriptions._metrics import SubscriptionMetrics
 from constructs_lib.subscriptions._outcomes import (
     EVENTS,
@@ -101,8 +103,9 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
     (a Lambda function that records them in the registrations table, with the license's entitlements), the publisher (a
     Lambda function that reads the table's stream and puts ``Buyer Registered``, ``Subscription Ready``, ``Subscription
     Changed`` and ``Subscription Ended`` on an event bus), a dead-letter queue for each, the reconciler (a Lambda
-    function that every hour records what an event has missed, by asking AWS Marketplace for its agreements), logs and
-    alarms. A claim then returns ``LicenseStatus`` and ``Entitlements`` too.
+    function that every hour records what an event has missed, by asking AWS Marketplace for its agreements), a saved
+    query of CloudWatch Logs Insights for the buyers whom it reports as lost, logs and alarms. A claim then returns
+    ``LicenseStatus`` and ``Entitlements`` too.
 
     Keys, roles, retention and alarm actions are the registration's.
 
@@ -405,6 +408,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             grant_get_entitlements(reconciler, reconciler.role)
             grant_agreements(reconciler, reconciler.role)
         self._reconciler, self._reconciler_log_group = reconciler.function, reconciler.log_group
+        save_query(Construct(self, "LostBuyers"), LOST_BUYERS, reconciler.log_group)
         self._schedule = events.Rule(
             self,
             "Schedule",

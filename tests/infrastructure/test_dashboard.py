@@ -16,11 +16,13 @@ from constructs_lib import AlarmSettings, LostBuyersQuery, RegistrationDashboard
 from constructs_lib.registration._lost_buyers import LOST_BUYERS
 from constructs_lib.registration._outcomes import COUNTS, TIMES
 from constructs_lib.registration._signals import SIGNALS
+from constructs_lib.subscriptions._lost_buyers import LOST_BUYERS as NEVER_ARRIVED
 from docs.draw_dashboard import dashboard_body
 from local.product import PRODUCT_CODE
+from reconciler.log_line import FINDING_FIELDS
 from resolver.log_line import OUTCOMES
 from tests.infrastructure.checks import cfn_lint_findings, synthesize_with_cdk_nag
-from tests.infrastructure.stacks import register
+from tests.infrastructure.stacks import register, subscribe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -202,8 +204,28 @@ def test_the_lost_buyers_query_is_saved_for_the_resolvers_log(stack: Stack) -> N
     }
 
 
-def test_the_documentation_has_the_saved_query() -> None:
-    query = "\n| ".join(LOST_BUYERS)
+@pytest.mark.parametrize("reconciliation", [True, False])
+def test_subscriptions_save_the_query_for_the_reconcilers_log(stack: Stack, *, reconciliation: bool) -> None:
+    subscriptions = subscribe(stack, reconciliation=reconciliation)
+
+    queries = Template.from_stack(stack).find_resources("AWS::Logs::QueryDefinition").values()
+
+    log_group = subscriptions.reconciler_log_group
+    assert [query["Properties"] for query in queries] == [
+        {
+            "Name": {"Fn::Join": ["", ["MarketplaceRegistration/", {"Ref": "AWS::StackName"}, f"/{path}"]]},
+            "LogGroupNames": [stack.resolve(log_group.log_group_name)],
+            "QueryString": "\n| ".join(NEVER_ARRIVED),
+        }
+        for path in ["Subscriptions/LostBuyers"]
+        if log_group
+    ]
+    assert bool(log_group) is reconciliation
+
+
+@pytest.mark.parametrize("commands", [LOST_BUYERS, NEVER_ARRIVED], ids=["resolver", "reconciler"])
+def test_the_documentation_has_the_saved_query(commands: list[str]) -> None:
+    query = "\n| ".join(commands)
 
     assert f"```\n{query}\n```" in (DOCS / "lost-buyers.md").read_text(encoding="utf-8")
 
@@ -214,6 +236,7 @@ def coalesce(line: Line, fields: str) -> Any:
 
 AGGREGATES: dict[str, Callable[[str, list[Line]], Any]] = {
     "max": lambda field, lines: max(line[field] for line in lines),
+    "min": lambda field, lines: min(line[field] for line in lines),
     "latest": lambda field, lines: max(lines, key=lambda line: line["@timestamp"]).get(field),
     "sum": lambda field, lines: sum(line[field] for line in lines),
 }
@@ -230,6 +253,9 @@ def run(commands: Iterable[str], lines: Iterable[Line]) -> list[Line]:
         if name == "fields" and (match := re.fullmatch(r"coalesce\((.*)\) as (\w+)", rest)):
             fields, alias = match.groups()
             found = [{**line, alias: coalesce(line, fields)} for line in found]
+        elif name == "fields" and (names := re.findall(r"(?:^|, )(\w+) as (\w+)", rest)):
+            assert rest == ", ".join(f"{field} as {alias}" for field, alias in names)
+            found = [{**line, **{alias: line.get(field) for field, alias in names}} for line in found]
         elif name == "fields":
             parts = re.findall(r'strcontains\((\w+), "(\w+)"\) as (\w+)', rest)
             assert rest == ", ".join(f'strcontains({field}, "{part}") as {alias}' for field, part, alias in parts)
@@ -377,3 +403,33 @@ def test_a_result_has_the_last_outcome_and_request() -> None:
             "last_request": "request-2",
         }
     ]
+
+
+LOST = {"message": "finding", "outcome": "buyer_lost", "run": "hourly", "AgreementId": "agmt-1", **ACCOUNT}
+
+
+def test_a_buyer_who_never_arrived_is_found_once_for_each_license() -> None:
+    lines = [
+        {"@timestamp": 1, **LOST},
+        {"@timestamp": 2, **LOST, "run": "first", "AgreementId": "agmt-2"},
+        {"@timestamp": 3, **LOST, **OTHER_LICENSE},
+        {"@timestamp": 4, **LOST, "outcome": "license_missed", "LicenseArn": "license-3"},
+        {"@timestamp": 5, "message": "run", "outcome": "finished", "buyers_lost": 2},
+    ]
+
+    assert run(NEVER_ARRIVED, reversed(lines)) == [
+        {
+            "account": "111122223333",
+            "agreement": agreement,
+            "product": PRODUCT_CODE,
+            "license": license_,
+            "first_seen": first,
+            "last_seen": last,
+        }
+        for agreement, license_, first, last in [("agmt-1", "license-2", 3, 3), ("agmt-2", "license-1", 1, 2)]
+    ]
+
+
+def test_the_query_of_those_who_never_arrived_names_only_what_is_logged() -> None:
+    assert {*LOST} - {"message"} <= {*FINDING_FIELDS}
+    assert {*re.findall(r"\b[A-Z]\w*", " ".join(NEVER_ARRIVED))} <= {*LOST}

@@ -95,6 +95,9 @@ match sys.argv[2]:
         print(json.dumps(state["responses"].pop(0)))
         print(json.dumps({{"StatusCode": 200}}))
         (here / "state.json").write_text(json.dumps(state))
+    case "describe-query-definitions":
+        prefix = options["--query-definition-name-prefix"]
+        print(json.dumps({{"queryDefinitions": [each for each in state["saved"] if each["name"].startswith(prefix)]}}))
     case "get-agreement-contacts":
         if options["--agreement-id"] not in state["contacts"]:
             sys.exit("ResourceNotFoundException")
@@ -116,6 +119,7 @@ class Shell:
             "domain": False,
             "statuses": ["Complete"],
             "results": [],
+            "saved": [],
             "contacts": {},
             "messages": [],
             "records": [],
@@ -423,6 +427,34 @@ def test_a_query_that_failed_is_not_an_empty_result(shell: Shell, status: str) -
     assert status in done.stderr
 
 
+def saved(name: str, log_group: str, query: str) -> dict[str, Any]:
+    return {"name": f"MarketplaceRegistration/{name}", "logGroupNames": [log_group], "queryString": query}
+
+
+def test_lost_buyers_are_looked_for_by_the_query_that_is_saved_for_the_log(shell: Shell) -> None:
+    shell.state["saved"] = [
+        saved("Other/Dashboard/LostBuyers", "reconciler-log", "of another stack"),
+        saved("Seller/Dashboard/LostBuyers", "resolver-log", "filter 1"),
+        saved("Seller/Subscriptions/LostBuyers", "reconciler-log", "filter 'it'\n| limit \"2\""),
+        saved("Seller/Again/LostBuyers", "reconciler-log", "saved twice"),
+    ]
+
+    done = shell("look_up Seller; lost_buyers reconciler-log 168")
+
+    assert (done.returncode, done.stderr) == (0, "0 rows\n")
+    (started,) = shell.calls("start-query")
+    assert started["--log-group-name"] == "reconciler-log"
+    assert started["--query-string"] == "filter 'it'\n| limit \"2\""
+    assert int(started["--end-time"]) - int(started["--start-time"]) in {168 * 3600, 168 * 3600 + 1}
+
+
+def test_lost_buyers_without_a_saved_query_are_not_looked_for(shell: Shell) -> None:
+    done = shell("look_up Seller; lost_buyers some-log")
+
+    assert (done.returncode, done.stderr) == (1, "stack Seller has no saved query of some-log\n")
+    assert not shell.calls("start-query")
+
+
 CONTACT = {"firstName": "Ada", "lastName": "O'Brien", "emailAddress": "ada@example.com", "companyName": "Ä"}
 
 
@@ -452,6 +484,7 @@ def test_a_buyer_without_a_contact_is_told_from_a_failure(shell: Shell) -> None:
     "line",
     [
         'query "" "filter x"',
+        'lost_buyers ""',
         'contact ""',
         'log_line "" "{}"',
         "log_line some-log",

@@ -630,7 +630,7 @@ def test_the_reconciliation_changes_nothing_else_but_what_the_subscriber_records
     assert sorted(changed) == ["SubscriptionsSubscriberFunction", "SubscriptionsSubscriberRoleDefaultPolicy"]
     added = {name[:-8] for name in after.keys() - before.keys()}
     assert all(
-        name.startswith(("SubscriptionsReconcil", "SubscriptionsSchedule"))
+        name.startswith(("SubscriptionsReconcil", "SubscriptionsSchedule", "SubscriptionsLostBuyers"))
         or name.removeprefix("SubscriptionsAlarms") in RECONCILIATION_SIGNALS
         or name.removeprefix("SubscriptionsOutcomes") in {*RECONCILED, *RECONCILIATION_COUNTS}
         for name in added

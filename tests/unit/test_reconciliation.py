@@ -448,6 +448,19 @@ def test_a_buyer_who_never_came_is_lost_after_the_delay(seller: Seller, lines: L
         ]
 
 
+def test_a_lost_buyer_is_reported_for_a_day_and_by_a_backfill_again(seller: Seller) -> None:
+    since = seller.now
+    subscribed(seller, since, is_registered=False)
+
+    reported = []
+    for _ in range(30):
+        seller.now += timedelta(hours=1)
+        reported.append(seller.reconcile()["buyers_lost"])
+
+    assert reported == [0] + [1] * 25 + [0] * 4
+    assert seller.reconcile({"since": text(since)})["buyers_lost"] == 1
+
+
 @pytest.mark.parametrize("with_license", [True, False])
 def test_a_buyer_who_registered_is_not_lost(seller: Seller, *, with_license: bool) -> None:
     life = subscribed(seller, is_registered=False)
