@@ -42,8 +42,7 @@ if TYPE_CHECKING:
 
     Subject = Mapping[str, str | None]
 
-WINDOW = timedelta(hours=26)
-"""How far an hourly run looks back: a day, and two hours for one that is late."""
+_DAY = timedelta(hours=25)
 
 _OVERLAP = timedelta(hours=1)
 
@@ -199,9 +198,11 @@ class Reconciliation:
         """
         records = self._records.read()
         now = self._now()
+        # A lost buyer is reported for a day.
+        since = now - _DAY - self._lost_buyer_delay
         position = records.position or Position.first(
             "hourly" if records.finished else "first",
-            since=min(now - WINDOW, parse(records.finished) - _OVERLAP) if records.finished else now - WINDOW,
+            since=min(since, parse(records.finished) - _OVERLAP) if records.finished else since,
             began=now,
         )
         left = self._run(line, position, records.product_codes, seller=seller, remaining=remaining)

@@ -832,3 +832,17 @@ def test_settings_are_read_from_the_environment() -> None:
     for name in required:
         with pytest.raises(KeyError, match=f"'{name}'"):
             Settings.from_environment({key: value for key, value in required.items() if key != name})
+
+
+@pytest.mark.parametrize("delay", [timedelta(minutes=15), timedelta(hours=1), timedelta(hours=24)])
+def test_a_lost_buyer_is_reported_for_a_day_whatever_the_delay(delay: timedelta) -> None:
+    seller = Seller(delay=delay)
+    seller.records.finished = text(START)
+    seller.records.product_codes = {f"prod-{product}": product for product in PRODUCTS}
+    subscribed(seller, is_registered=False)
+    hours = 0
+    for _ in range(60):
+        seller.now += timedelta(hours=1)
+        hours += seller.reconcile()["buyers_lost"]
+
+    assert hours in {24, 25}
