@@ -31,6 +31,7 @@ CPU_GOAL = 1.2
 MEMORY_GOAL = 1.2
 
 _NOW = datetime(2026, 8, 20, 14, 0, tzinfo=UTC)
+_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 _SETTINGS = {
     "PRODUCTS": json.dumps([PRODUCT_CODE]),
@@ -78,13 +79,7 @@ def measure(*, few: int, many: int) -> list[Measurement]:
 
 def _runs(agreements: int) -> tuple[_Run, _Run]:
     with dynamodb_process() as url, MarketplaceStandIn(clock=MovableClock(lambda: _NOW - timedelta(hours=2))) as market:
-        client = boto3.client(
-            "dynamodb",
-            endpoint_url=url,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        client = boto3.client("dynamodb", endpoint_url=url, **_KEYS)  # type: ignore[call-overload] # a mapping of options
         for table, *names in (
             ("registrations", "CustomerAWSAccountId", "ProductLicense"),
             ("reconciliation", "Name"),
