@@ -41,16 +41,22 @@ def environment(folder: Path, project: Path) -> dict[str, str]:
     }
 
 
-def run(arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> tuple[int, str]:
+def run(
+    arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str], seconds: float | None = None
+) -> tuple[int, str]:
     """Run the command line.
 
     Args:
         arguments: the command and its options.
         cwd: where the app, if any, has its `cdk.json`.
         environment: as `environment()` returns it, or more.
+        seconds: how long it may take; by default as long as it takes.
 
     Returns:
         the exit status and the output.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer, and was ended.
     """
     with subprocess.Popen(  # noqa: S603 - the caller's own command
         ["cdk", *arguments, "--no-notices", "--no-color"],  # noqa: S607 - whichever cdk the seller has
@@ -64,7 +70,7 @@ def run(arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) 
         start_new_session=True,
     ) as process:
         try:
-            output, _ = process.communicate()
+            output, _ = process.communicate(timeout=seconds)
         except BaseException:
             # Kill the group: otherwise the app would survive and write into a folder that is being removed.
             os.killpg(process.pid, signal.SIGKILL)
