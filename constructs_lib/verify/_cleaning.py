@@ -80,13 +80,14 @@ class Cleaning:
             self._cloudformation.delete_stack(StackName=stack)
         deadline = Deadline(_DELETE_SECONDS, self._clock)
         for name, stack in stacks.items():
-            try:
-                status = deadline.until(lambda stack=stack: self._status(stack), {_GONE, _FAILED}.__contains__)
-            except NotSeenError as error:
-                yield f"{name}: {error}"
-                continue
-            if status == _FAILED:
+            if (status := self._end(stack, deadline)) != _GONE:
                 yield f"{name}: {status}"
+
+    def _end(self, stack: str, deadline: Deadline) -> str:
+        try:
+            return deadline.until(lambda: self._status(stack), {_GONE, _FAILED}.__contains__)
+        except NotSeenError as error:
+            return str(error)
 
     def _status(self, stack: str) -> str:
         try:

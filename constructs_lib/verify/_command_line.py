@@ -165,13 +165,13 @@ class _Program:
         if credentials is None:
             raise RefusedError("there are no credentials any more")
         frozen = credentials.get_frozen_credentials()
-        return frozen.access_key, frozen.secret_key, frozen.token or ""
+        return str(frozen.access_key), str(frozen.secret_key), frozen.token or ""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m constructs_lib.verify",
-        description="Deploys the constructs to your AWS account, checks what only AWS can show, and removes everything.",
+        description="Deploys the constructs to your AWS account, checks what only AWS can show, and removes them.",
     )
     add = parser.add_argument
     add("--account", help="the account in which stacks may be made; the credentials must belong to it")

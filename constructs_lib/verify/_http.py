@@ -28,13 +28,18 @@ class Response(NamedTuple):
     body: str
 
     @property
-    def outcome(self) -> str:
-        """The outcome that the resolver's JSON names, or nothing."""
+    def json(self) -> dict[str, Any]:
+        """The JSON object in the body; empty if there is none."""
         try:
-            content: Any = json.loads(self.body)
+            content = json.loads(self.body)
         except ValueError:
-            return ""
-        return str(content.get("outcome", "")) if isinstance(content, dict) else ""
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    @property
+    def outcome(self) -> str:
+        """The outcome that the resolver names, or nothing."""
+        return str(self.json.get("outcome", ""))
 
     def __str__(self) -> str:
         """Return both, short."""

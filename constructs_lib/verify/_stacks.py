@@ -38,16 +38,17 @@ def handler(event, context):
 
 def make(app: App) -> None:
     """Make the stacks: those of the current release or, with the context ``released``, the upgraded one."""
+    here = Environment(account=app.node.get_context("account"), region=app.node.get_context("region"))
 
-    def stack(end: str) -> Stack:
-        env = Environment(account=app.node.get_context("account"), region=app.node.get_context("region"))
+    def stack(end: str, env: Environment | None = here) -> Stack:
         name = f"{app.node.get_context('name')}-{end}"
         return Stack(app, name, env=env, description="Made by constructs_lib.verify; may be deleted")
 
-    code = app.node.get_context("product_code")
     if app.node.try_get_context(RELEASED):
-        _register(stack(RELEASED), RELEASED_PRODUCT_CODE)
+        # Without an environment, as the recorded one.
+        _register(stack(RELEASED, env=None), RELEASED_PRODUCT_CODE)
         return
+    code = app.node.get_context("product_code")
     _make_main(stack(MAIN), code)
     throttled = stack(THROTTLED)
     # Half a throttle: the construct fills in the other half.
@@ -58,13 +59,14 @@ def make(app: App) -> None:
 
 def _register(stack: Stack, product_code: str, *, memory: str = "", **options: Any) -> MarketplaceRegistration:
     # Alarms cost by number, and one stack shows them.
+    if memory:
+        options["alarm_settings"] = dict.fromkeys(SIGNALS)
     registration = MarketplaceRegistration(
         stack,
         "Registration",
         products={product_code: LANDING_PAGE},
         log_retention=logs.RetentionDays.ONE_DAY,
         removal_policy=RemovalPolicy.DESTROY,
-        **({"alarm_settings": dict.fromkeys(SIGNALS)} if memory else {}),
         **options,
     )
     if memory:
@@ -76,6 +78,8 @@ def _register(stack: Stack, product_code: str, *, memory: str = "", **options: A
         ApiId=registration.api.api_id,
         FulfillmentUrl=registration.fulfillment_url,
         TableName=registration.table.table_name,
+        TableArn=registration.table.table_arn,
+        ClaimsTableArn=registration.claims_table.table_arn,
         ResolverName=registration.resolver.function_name,
         LogGroup=registration.log_group.log_group_name,
         AccessLogGroup=registration.access_log_group.log_group_name,
@@ -122,8 +126,11 @@ def _make_main(stack: Stack, product_code: str) -> None:
         BackendRoleArn=backend.role_arn,
         StrangerRoleArn=stranger.role_arn,
         QueueUrl=subscriptions.queue.queue_url,
+        QueueArn=subscriptions.queue.queue_arn,
+        DeadLettersArn=subscriptions.dead_letter_queue.queue_arn,
         RuleName=subscriptions.rule.rule_name,
         BusName=bus.event_bus_name,
+        BusArn=bus.event_bus_arn,
         ToldUrl=told.queue_url,
         SubscriberLogGroup=subscriptions.subscriber_log_group.log_group_name,
         PublisherLogGroup=subscriptions.publisher_log_group.log_group_name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from constructs_lib.verify._cdk import Cdk
     from constructs_lib.verify._http import Http
+
+_MINUTE = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,18 @@ class Subject:
         pages = self.client("logs").get_paginator("filter_log_events")
         found = pages.paginate(logGroupName=log_group, filterPattern=pattern, startTime=int(since * 1000))
         return [json.loads(event["message"]) for event in found.search("events") if event["message"].startswith("{")]
+
+    def sum_of(self, namespace: str, metric: str, since: float) -> float:
+        """Return the sum of a metric without dimensions, from a time on."""
+        points = self.client("cloudwatch").get_metric_statistics(
+            Namespace=namespace,
+            MetricName=metric,
+            StartTime=datetime.fromtimestamp(since - _MINUTE, UTC),
+            EndTime=datetime.fromtimestamp(self.clock.time() + _MINUTE, UTC),
+            Period=_MINUTE,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return float(sum(point["Sum"] for point in points))
 
     @cached_property
     def backend(self) -> Credentials:

@@ -1,6 +1,24 @@
 """The checks, in the order in which they run: what later ones look at, such as a log line, earlier ones cause."""
 
 from constructs_lib.verify._check import Check
-from constructs_lib.verify._checks import deployments, requests
+from constructs_lib.verify._checks import (
+    alarms,
+    deployments,
+    functions,
+    logs,
+    permissions,
+    requests,
+    subscriptions,
+)
 
-CHECKS: tuple[Check, ...] = (*deployments.FIRST, *requests.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *deployments.FIRST,
+    # First of all requests, while nothing is warm.
+    *functions.CHECKS,
+    *requests.CHECKS,
+    *logs.CHECKS,
+    *alarms.CHECKS,
+    *permissions.CHECKS,
+    *subscriptions.CHECKS,
+    *deployments.LAST,
+)

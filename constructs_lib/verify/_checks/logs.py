@@ -1,0 +1,150 @@
+"""Checks of what is made of the logs: metrics, and the queries for CloudWatch Logs Insights."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from constructs_lib.registration._outcomes import CODES_UNCLAIMED, COUNTS, TIMES
+from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, UNPUBLISHED
+from constructs_lib.verify._check import Check, Deadline, Result, compared, local
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from constructs_lib.verify._subject import Subject
+
+_STREAM = "verify"
+_BUYER = "000000000001"
+_SOURCES = re.compile(r"SOURCE '([^']+)' \| (.+)", re.DOTALL)
+_HOUR = 3600
+_ENDED = {"Complete", "Failed", "Cancelled", "Timeout"}
+
+
+def lines() -> Iterator[tuple[str, dict[str, Any], dict[str, float]]]:
+    """Return lines like those of the functions and of the API: the log, the line, and what it adds to which metrics.
+
+    Most outcomes need a buyer, and the failures a failure of AWS; so the lines are written into the logs as they are.
+    """
+    for metric, outcomes in COUNTS.items():
+        for outcome in outcomes:
+            unclaimed = {"Registrations": {CODES_UNCLAIMED: 1}, "Claims": {CODES_UNCLAIMED: -1}}.get(metric, {})
+            message = "POST /claim" if metric == "Claims" else "POST /register"
+            line = {"message": message, "outcome": outcome, "status": 400, "CustomerAWSAccountId": _BUYER}
+            yield "LogGroup", line, {metric: 1, **unclaimed}
+    for metric, field in TIMES.items():
+        yield "LogGroup", {"message": "GET /register", field: 0.5}, {metric: 0.5}
+    yield "AccessLogGroup", {"routeKey": "GET /register", "status": "429"}, {"ApiThrottled": 1}
+    yield "AccessLogGroup", {"routeKey": "POST /claim", "status": "403"}, {"ClaimsDenied": 1}
+    for group, counts in (("SubscriberLogGroup", EVENTS), ("PublisherLogGroup", UNPUBLISHED)):
+        for metric, outcomes in counts.items():
+            for outcome in outcomes:
+                yield group, {"level": "ERROR", "outcome": outcome}, {metric: 1}
+    for metric, kind in PUBLISHED.items():
+        yield "PublisherLogGroup", {"outcome": "published", "detail_type": kind}, {metric: 1}
+
+
+def _write_lines(subject: Subject) -> None:
+    logs = subject.client("logs")
+    now = int(subject.clock.time() * 1000)
+    written: dict[str, list[str]] = {}
+    for group, line, _ in lines():
+        written.setdefault(group, []).append(json.dumps(line))
+    for group, messages in written.items():
+        name = subject.main[group]
+        logs.create_log_stream(logGroupName=name, logStreamName=_STREAM)
+        logs.put_log_events(
+            logGroupName=name,
+            logStreamName=_STREAM,
+            logEvents=[{"timestamp": now, "message": message} for message in messages],
+        )
+
+
+def _metric_filters(subject: Subject, deadline: Deadline) -> Result:
+    start = subject.clock.time()
+    _write_lines(subject)
+    wanted: Counter[str] = Counter()
+    for _, _, metrics in lines():
+        wanted.update(metrics)
+    namespaces = {
+        transformation["metricName"]: transformation["metricNamespace"]
+        for group in ("LogGroup", "AccessLogGroup", "SubscriberLogGroup", "PublisherLogGroup")
+        for transformation in subject.client("logs")
+        .get_paginator("describe_metric_filters")
+        .paginate(logGroupName=subject.main[group])
+        .search("metricFilters[].metricTransformations[]")
+    }
+    wrong = [f"no filter for {name}" for name in wanted if name not in namespaces]
+    wrong += [f"no line for {name}" for name in namespaces if name not in wanted]
+    missing = {name for name in wanted if name in namespaces}
+
+    def poll() -> set[str]:
+        # Requests may add to a metric meanwhile; none of them registers or claims.
+        counted = {name for name in missing if subject.sum_of(namespaces[name], name, start) >= wanted[name]}
+        missing.difference_update(counted)
+        return missing
+
+    deadline.until(poll, lambda missing: not missing, lambda missing: f"not counted: {', '.join(sorted(missing))}")
+    return compared(wrong, f"{len(wanted)} metrics, each has what was written")
+
+
+def _queries(subject: Subject) -> Iterator[tuple[str, list[str], str]]:
+    """Return each query as it is saved: its name, its log groups, and itself."""
+    saved = subject.client("logs").describe_query_definitions(
+        queryDefinitionNamePrefix=f"MarketplaceRegistration/{subject.name}"
+    )
+    for query in saved["queryDefinitions"]:
+        yield "saved query", query["logGroupNames"], query["queryString"]
+    dashboard = subject.client("cloudwatch").get_dashboard(DashboardName=subject.main["DashboardName"])
+    for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
+        if widget["type"] == "log":
+            group, query = _SOURCES.fullmatch(widget["properties"]["query"]).groups()  # type: ignore[union-attr] # as the CDK writes it
+            yield widget["properties"]["title"], [group], query
+
+
+def _rows(subject: Subject, groups: list[str], query: str, deadline: Deadline) -> int:
+    """Run a query until it finds something: what was written can be found some time later."""
+    logs = subject.client("logs")
+    now = int(subject.clock.time())
+
+    def results() -> dict[str, Any]:
+        started = logs.start_query(logGroupNames=groups, startTime=now - _HOUR, endTime=now + _HOUR, queryString=query)
+        ended: dict[str, Any] = deadline.until(
+            lambda: logs.get_query_results(queryId=started["queryId"]),
+            lambda results: results["status"] in _ENDED,
+            lambda results: f"{results['status']}: {query}",
+        )
+        return ended
+
+    def told(results: dict[str, Any]) -> str:
+        return f"{results['status']}, {len(results['results'])} rows: {query}"
+
+    return len(deadline.until(results, lambda results: bool(results["results"]), told)["results"])
+
+
+def _insights_queries(subject: Subject, deadline: Deadline) -> Result:
+    seen = [f"{title}: {_rows(subject, groups, query, deadline)} rows" for title, groups, query in _queries(subject)]
+    return Result(seen=", ".join(seen), holds=len(seen) == _QUERIES)
+
+
+_QUERIES = 5
+"""Lost buyers, saved and on the dashboard, and the last failures of each function."""
+
+CHECKS = (
+    Check(
+        name="metric-filters",
+        expected="a line of each outcome in the logs: every metric filter counts it",
+        seconds=600,
+        run=_metric_filters,
+        left_out=local("evaluates no metric filters"),
+    ),
+    Check(
+        name="insights-queries",
+        expected=f"the {_QUERIES} queries of CloudWatch Logs Insights, as they are saved, find the lines just written",
+        seconds=600,
+        run=_insights_queries,
+        left_out=local("has no CloudWatch Logs Insights"),
+    ),
+)

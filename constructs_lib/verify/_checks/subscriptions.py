@@ -1,0 +1,157 @@
+"""Checks of subscriptions: from an event in the queue to the seller's target, and what Marketplace answers."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_args
+
+from constructs_lib.testing.marketplace_events import MarketplaceEventType
+from constructs_lib.verify._check import Check, Deadline, Result, compared, local
+
+if TYPE_CHECKING:
+    from constructs_lib.verify._subject import Subject
+
+_BUYER = "000000000002"
+_LICENSE = "arn:aws:license-manager::000000000002:license:l-verify"
+_AGREEMENTS_REGION = "us-east-1"
+_HOUR = 3600
+_SOURCES = ("marketplace-registration", "aws.marketplacecatalog")
+
+
+def _event(kind: str, subject: Subject, **changed: str) -> dict[str, Any]:
+    """Return an event in Marketplace's envelope, of a made-up purchase."""
+    now = datetime.fromtimestamp(subject.clock.time(), UTC)
+    return {
+        "version": "0",
+        "id": "00000000-0000-0000-0000-000000000002",
+        "detail-type": kind,
+        "source": "aws.agreement-marketplace",
+        "account": _BUYER,
+        "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": subject.region,
+        "resources": ["arn:aws:aws-marketplace::aws:agreement:agmt-verify"],
+        "detail": {
+            "requestId": "verify",
+            "catalog": "AWSMarketplace",
+            "agreement": {"id": "agmt-verify"},
+            "product": {"id": "prod-verify", "code": subject.product_code},
+            "license": {"arn": _LICENSE},
+            "acceptor": {"accountId": _BUYER},
+            "proposer": {"accountId": _BUYER},
+            "offer": {"id": "offer-verify"},
+        },
+        **changed,
+    }
+
+
+def _register_buyer(subject: Subject) -> dict[str, Any]:
+    """Write what the resolver writes of a buyer, whom no account can make up for it; return the key."""
+    key = {"CustomerAWSAccountId": {"S": _BUYER}, "ProductLicense": {"S": f"{subject.product_code}#{_LICENSE}"}}
+    at = {"S": datetime.fromtimestamp(subject.clock.time(), UTC).isoformat()}
+    item = {"ProductCode": {"S": subject.product_code}, "LicenseArn": {"S": _LICENSE}}
+    subject.client("dynamodb").put_item(
+        TableName=subject.main["TableName"], Item={**key, **item, "RegisteredAt": at, "LastRegisteredAt": at}
+    )
+    return key
+
+
+def _told(subject: Subject, kind: str, deadline: Deadline, so_far: str) -> None:
+    sqs, url = subject.client("sqs"), subject.main["ToldUrl"]
+
+    def receive() -> list[str]:
+        messages = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])
+        return [json.loads(message["Body"])["detail-type"] for message in messages]
+
+    deadline.until(receive, lambda kinds: kind in kinds, lambda _: f"{so_far}, but no {kind} at the target")
+
+
+def _subscription_event(subject: Subject, deadline: Deadline) -> Result:
+    key = _register_buyer(subject)
+    arrived = partial(_arrive, subject, key, deadline)
+    ready = arrived("License Updated - Manufacturer", status="ACTIVE", told="Subscription Ready")
+    ended = arrived("License Deprovisioned - Manufacturer", status="DEPROVISIONED", told="Subscription Ended")
+    return Result(seen=f"{ready}, {ended}", holds=True)
+
+
+def _arrive(subject: Subject, key: dict[str, Any], deadline: Deadline, kind: str, *, status: str, told: str) -> str:
+    """Put an event into the queue, where the rule puts it, and follow it; return what the target is told."""
+    dynamodb, table = subject.client("dynamodb"), subject.main["TableName"]
+
+    def recorded() -> str:
+        item = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
+        value: str = item.get("LicenseStatus", {}).get("S", "nothing")
+        return value
+
+    subject.client("sqs").send_message(QueueUrl=subject.main["QueueUrl"], MessageBody=json.dumps(_event(kind, subject)))
+    deadline.until(recorded, lambda seen: seen == status, lambda seen: f"{kind}: the table says {seen}")
+    _told(subject, told, deadline, f"{kind}: the table says {status}")
+    return told
+
+
+def _subscription_rule(subject: Subject, _deadline: Deadline) -> Result:
+    events = subject.client("events")
+    rule = events.describe_rule(Name=subject.main["RuleName"], EventBusName=subject.main["BusName"])
+
+    def matched(event: dict[str, Any]) -> bool:
+        tested = events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(event))
+        result: bool = tested["Result"]
+        return result
+
+    kinds = (*get_args(MarketplaceEventType), "A Kind of Next Year")
+    wrong = [f"not matched: {kind}" for kind in kinds if not matched(_event(kind, subject))]
+    wrong += [f"matched: source {source}" for source in _SOURCES if matched(_event(kinds[0], subject, source=source))]
+    return compared(wrong, f"{len(kinds)} kinds matched, {len(_SOURCES)} other sources not")
+
+
+def _entitlements(subject: Subject, deadline: Deadline) -> Result:
+    lines = deadline.until(
+        lambda: subject.lines(subject.main["SubscriberLogGroup"], f'"{_BUYER}"', subject.clock.time() - _HOUR),
+        lambda lines: any("get_entitlements_ms" in line for line in lines),
+        lambda _: "no call of GetEntitlements in the subscriber's log",
+    )
+    line = next(line for line in lines if "get_entitlements_ms" in line)
+    reason = f", because AWS said {line['reason']}" if "reason" in line else ""
+    return Result(seen=f"{line['outcome']}{reason}", holds=line["outcome"] == "license_updated")
+
+
+def _agreements(subject: Subject, _deadline: Deadline) -> Result:
+    client = subject.client("marketplace-agreement", _AGREEMENTS_REGION)
+    found = client.search_agreements(
+        catalog="AWSMarketplace",
+        filters=[
+            {"name": "PartyType", "values": ["Proposer"]},
+            {"name": "AgreementType", "values": ["PurchaseAgreement"]},
+        ],
+    )
+    return Result(seen=f"{len(found['agreementViewSummaries'])} agreements on the first page", holds=True)
+
+
+CHECKS = (
+    Check(
+        name="subscription-event",
+        expected="Marketplace's events in the queue reach the table, its stream, the bus and a target of it",
+        seconds=300,
+        run=_subscription_event,
+    ),
+    Check(
+        name="subscription-rule",
+        expected="the rule's pattern matches every kind of Marketplace's events, and no other source",
+        seconds=60,
+        run=_subscription_rule,
+    ),
+    Check(
+        name="entitlements",
+        expected="the subscriber's GetEntitlements of a made-up license is answered, not denied",
+        seconds=300,
+        run=_entitlements,
+    ),
+    Check(
+        name="agreements",
+        expected="SearchAgreements is answered, not denied",
+        seconds=60,
+        run=_agreements,
+        left_out=local("has no Agreement API"),
+    ),
+)
