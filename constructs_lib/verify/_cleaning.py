@@ -21,14 +21,15 @@ _GONE, _FAILED = "DELETE_COMPLETE", "DELETE_FAILED"
 _RUN = re.compile(re.escape(PREFIX) + "[0-9a-f]{8}")
 
 # CloudFormation names what it makes after the stack: where else one of those could be left, with its name.
-_NAMED: tuple[tuple[str, str, str], ...] = (
-    ("dynamodb", "list_tables", "TableNames[]"),
-    ("logs", "describe_log_groups", "logGroups[].logGroupName"),
-    ("sqs", "list_queues", "QueueUrls[]"),
-    ("sns", "list_topics", "Topics[].TopicArn"),
-    ("lambda", "list_functions", "Functions[].FunctionName"),
-    ("iam", "list_roles", "Roles[].RoleName"),
-    ("cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName"),
+_NAMED: tuple[tuple[str, str, dict[str, int], str], ...] = (
+    ("dynamodb", "list_tables", {}, "TableNames[]"),
+    ("logs", "describe_log_groups", {}, "logGroups[].logGroupName"),
+    # Without it, SQS lists the first thousand only.
+    ("sqs", "list_queues", {"MaxResults": 1000}, "QueueUrls[]"),
+    ("sns", "list_topics", {}, "Topics[].TopicArn"),
+    ("lambda", "list_functions", {}, "Functions[].FunctionName"),
+    ("iam", "list_roles", {}, "Roles[].RoleName"),
+    ("cloudwatch", "describe_alarms", {}, "MetricAlarms[].AlarmName"),
 )
 
 
@@ -102,8 +103,8 @@ class Cleaning:
     def _left(self, run: str) -> list[str]:
         return [
             f"{service} {name}"
-            for service, operation, names in _NAMED
-            for name in self._client(service).get_paginator(operation).paginate().search(names)
+            for service, operation, request, names in _NAMED
+            for name in self._client(service).get_paginator(operation).paginate(**request).search(names)
             if name and f"{run}-" in name
         ]
 

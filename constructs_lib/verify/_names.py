@@ -23,5 +23,8 @@ TAG = "marketplace-registration-verify"
 PREFIX = "mr-verify-"
 """How the name of each run begins, and so of each stack."""
 
+DEPLOYMENT = "deployment"
+"""The first check."""
+
 NOTHING_LEFT = "nothing-left"
 """The last check, after everything was removed."""

@@ -13,7 +13,8 @@ from constructs_lib.verify._checks import (
 
 CHECKS: tuple[Check, ...] = (
     *deployments.FIRST,
-    # First of all requests, while nothing is warm.
+    # Before all requests: while nothing else is in the logs, and nothing is warm.
+    *logs.FIRST,
     *functions.CHECKS,
     *requests.CHECKS,
     *logs.CHECKS,

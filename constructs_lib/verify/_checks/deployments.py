@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
 from constructs_lib.verify._check import Check, Result, compared
-from constructs_lib.verify._names import RELEASED, RELEASED_PRODUCT_CODE
+from constructs_lib.verify._names import DEPLOYMENT, RELEASED, RELEASED_PRODUCT_CODE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +98,7 @@ def _upgraded(subject: Subject, _deadline: Deadline) -> Result:
 
 FIRST = (
     Check(
-        name="deployment",
+        name=DEPLOYMENT,
         expected="several stacks made at once, each with all of its metric filters",
         seconds=60,
         run=_deployed,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.credentials import Credentials
 
+from constructs_lib.registration._outcomes import COUNTS
 from constructs_lib.verify._check import Check, Deadline, NotSeenError, Result, compared, local
 from constructs_lib.verify._http import Response, signed
 from constructs_lib.verify._names import CUSTOM_DOMAIN, MAIN, RATE_LIMIT, THROTTLED
@@ -72,6 +73,19 @@ def _outcome_line(subject: Subject, deadline: Deadline) -> Result:
     if _TOKEN in str(line):
         wrong.append("the token is in it")
     return compared(wrong, ", ".join(sorted(line)))
+
+
+def _outcome_counted(subject: Subject, deadline: Deadline) -> Result:
+    start = subject.clock.time()
+    outcome = register(subject, CUSTOM_DOMAIN).outcome
+    metric = next((metric for metric, outcomes in COUNTS.items() if outcome in outcomes), "")
+    namespace = f"MarketplaceRegistration/{subject.outputs[CUSTOM_DOMAIN]['ResolverName']}"
+    counted = deadline.until(
+        lambda: subject.sum_of(namespace, metric, start),
+        bool,
+        lambda _: f"{outcome or 'no outcome'}, and no metric has it",
+    )
+    return Result(seen=f"{outcome}: {metric} {counted:g}", holds=True)
 
 
 def _half_a_throttle(subject: Subject, _deadline: Deadline) -> Result:
@@ -191,6 +205,13 @@ CHECKS = (
         expected="the request's one line in the resolver's log, with its fields and without the token",
         seconds=120,
         run=_outcome_line,
+    ),
+    Check(
+        name="outcome-counted",
+        expected="the metric of the request's outcome counts it",
+        seconds=300,
+        run=_outcome_counted,
+        left_out=local("evaluates no metric filters"),
     ),
     Check(
         name="half-a-throttle",

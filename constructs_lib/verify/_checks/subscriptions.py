@@ -17,6 +17,8 @@ _BUYER = "000000000002"
 _LICENSE = "arn:aws:license-manager::000000000002:license:l-verify"
 _AGREEMENTS_REGION = "us-east-1"
 _HOUR = 3600
+_OF_A_MADE_UP_LICENSE = "InvalidParameterException"
+"""Whoever is told so was let in."""
 _SOURCES = ("marketplace-registration", "aws.marketplacecatalog")
 
 
@@ -112,8 +114,9 @@ def _entitlements(subject: Subject, deadline: Deadline) -> Result:
         lambda _: "no call of GetEntitlements in the subscriber's log",
     )
     line = next(line for line in lines if "get_entitlements_ms" in line)
-    reason = f", because AWS said {line['reason']}" if "reason" in line else ""
-    return Result(seen=f"{line['outcome']}{reason}", holds=line["outcome"] == "license_updated")
+    reason = line.get("reason", "")
+    seen = f"{line['outcome']}, because AWS said {reason}" if reason else line["outcome"]
+    return Result(seen=seen, holds=line["outcome"] == "license_updated" or reason == _OF_A_MADE_UP_LICENSE)
 
 
 def _agreements(subject: Subject, _deadline: Deadline) -> Result:
@@ -143,7 +146,7 @@ CHECKS = (
     ),
     Check(
         name="entitlements",
-        expected="the subscriber's GetEntitlements of a made-up license is answered, not denied",
+        expected="the subscriber's GetEntitlements of a made-up license is answered or called invalid, not denied",
         seconds=300,
         run=_entitlements,
     ),
