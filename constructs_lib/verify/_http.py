@@ -43,7 +43,7 @@ class Response(NamedTuple):
 
     def __str__(self) -> str:
         """Return both, short."""
-        return f"{self.status} {self.outcome or self.body[:80]!r}"
+        return f"{self.status} {self.outcome or repr(self.body[:80])}"
 
 
 class Http:

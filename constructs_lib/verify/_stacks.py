@@ -76,7 +76,7 @@ def _register(stack: Stack, product_code: str, *, memory: str = "", **options: A
     _show(
         stack,
         ApiId=registration.api.api_id,
-        FulfillmentUrl=registration.fulfillment_url,
+        Url=registration.api.api_endpoint,
         TableName=registration.table.table_name,
         TableArn=registration.table.table_arn,
         ClaimsTableArn=registration.claims_table.table_arn,
@@ -151,9 +151,9 @@ def _domain(stack: Stack) -> dict[str, Any]:
         return {}
     certificate = acm.Certificate.from_certificate_arn(stack, "Certificate", stack.node.get_context("certificate"))
     domain = apigwv2.DomainName(stack, "Domain", domain_name=name, certificate=certificate)
-    # The name leads elsewhere, or nowhere yet; so this is where requests for it are sent.
+    # The name leads elsewhere, or nowhere yet: requests for it are sent to this one, and the others around it.
     _show(stack, DomainTarget=domain.regional_domain_name)
-    return {"domain": {"domain_name": domain}}
+    return {"domain": {"domain_name": domain}, "keep_execute_api_endpoint": True}
 
 
 def _show(stack: Stack, **outputs: str) -> None:

@@ -73,7 +73,7 @@ class Subject:
         api = self.outputs[stack]["ApiId"]
         if self.local:
             return f"{self.local_url}/_aws/execute-api/{api}/$default{path}"
-        return self.outputs[stack]["FulfillmentUrl"].removesuffix("/register") + path
+        return self.outputs[stack]["Url"] + path
 
     def resources(self, kind: str, stack: str = MAIN) -> dict[str, str]:
         """Return a stack's resources of a type: logical ID to physical ID."""

@@ -41,7 +41,7 @@ def _requests(subject: Subject, stack: str, deadline: Deadline) -> list[dict[str
         register(subject, stack)
     return deadline.until(
         lambda: _reports(subject, subject.outputs[stack]["LogGroup"], start),
-        lambda metrics: len(metrics) >= _COLD + _WARM and bool(_first(metrics)),
+        lambda metrics: len(metrics) >= _COLD + _WARM and 0 < len(_first(metrics)) < len(metrics),
         lambda metrics: f"{stack}: {len(metrics)} reports, {len(_first(metrics))} of them cold",
     )
 
