@@ -1,0 +1,115 @@
+"""The stacks of ``constructs_lib.verify``: nothing of them stays, and nothing of the seller's is touched."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import sys
+from typing import TYPE_CHECKING, Any
+
+import aws_cdk
+import pytest
+from aws_cdk import App
+
+from constructs_lib.verify import _stacks
+from constructs_lib.verify._checks.requests import _DEFAULT_BURST
+from constructs_lib.verify._names import CUSTOM_DOMAIN, MAIN, PREFIX, RELEASED, THROTTLED
+from tests.verify_world import CONTEXT, RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def templates(**context: str) -> dict[str, dict[str, Any]]:
+    app = App(context={**CONTEXT, **context})
+    _stacks.make(app)
+    return {stack.stack_name.removeprefix(f"{RUN}-"): stack.template for stack in app.synth().stacks}
+
+
+@pytest.fixture(scope="module")
+def made() -> Mapping[str, dict[str, Any]]:
+    return templates() | templates(**{RELEASED: "true"})
+
+
+def resources(template: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [resource for resource in template["Resources"].values() if resource["Type"] == kind]
+
+
+def test_there_is_a_stack_for_each_purpose(made: Mapping[str, dict[str, Any]]) -> None:
+    assert made.keys() == {MAIN, THROTTLED, CUSTOM_DOMAIN, RELEASED}
+    assert re.fullmatch(re.escape(PREFIX) + "[0-9a-f]{8}", RUN)
+
+
+def test_nothing_is_retained_or_protected(made: Mapping[str, dict[str, Any]]) -> None:
+    for template in made.values():
+        text = json.dumps(template)
+        assert '"Retain"' not in text
+        assert '"DeletionProtectionEnabled": true' not in text
+
+
+def test_the_memory_sizes_differ(made: Mapping[str, dict[str, Any]]) -> None:
+    sizes = {
+        end: {
+            resource["Properties"]["MemorySize"]
+            for resource in resources(template, "AWS::Lambda::Function")
+            if resource["Properties"]["Handler"] == "resolver.main.handler"
+        }
+        for end, template in made.items()
+    }
+
+    assert sizes == {MAIN: {1769}, THROTTLED: {512}, CUSTOM_DOMAIN: {1024}, RELEASED: {1769}}
+
+
+def test_one_throttle_is_given_by_half(made: Mapping[str, dict[str, Any]]) -> None:
+    (stage,) = resources(made[THROTTLED], "AWS::ApiGatewayV2::Stage")
+
+    limits = stage["Properties"]["DefaultRouteSettings"]
+    assert limits == {"ThrottlingRateLimit": 1, "ThrottlingBurstLimit": _DEFAULT_BURST}
+
+
+def test_no_rule_is_on_the_sellers_default_bus_and_nothing_is_published_there(
+    made: Mapping[str, dict[str, Any]],
+) -> None:
+    rules = resources(made[MAIN], "AWS::Events::Rule")
+    (bus,) = (name for name, one in made[MAIN]["Resources"].items() if one["Type"] == "AWS::Events::EventBus")
+
+    assert {json.dumps(rule["Properties"]["EventBusName"]) for rule in rules} == {json.dumps({"Ref": bus})}
+    published = [
+        statement["Resource"]
+        for policy in resources(made[MAIN], "AWS::IAM::Policy")
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Action"] == "events:PutEvents"
+    ]
+    assert published == [{"Fn::GetAtt": [bus, "Arn"]}]
+
+
+def test_without_a_custom_domain_there_is_none() -> None:
+    assert not resources(templates(domain="")[CUSTOM_DOMAIN], "AWS::ApiGatewayV2::DomainName")
+
+
+def test_an_api_with_a_custom_domain_keeps_its_own_endpoint(made: Mapping[str, dict[str, Any]]) -> None:
+    (api,) = resources(made[CUSTOM_DOMAIN], "AWS::ApiGatewayV2::Api")
+
+    assert api["Properties"].get("DisableExecuteApiEndpoint", False) is False
+    assert "DomainTarget" in made[CUSTOM_DOMAIN]["Outputs"]
+
+
+def test_the_app_is_a_module_that_the_cdk_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The CDK's command line gives both by environment variables, which the CDK has read by now.
+    monkeypatch.setattr(aws_cdk, "App", lambda: App(context=CONTEXT, outdir=str(tmp_path)))
+
+    runpy.run_path(_stacks.__file__, run_name="__main__")
+
+    assert (tmp_path / f"{RUN}-{MAIN}.template.json").exists()
+
+
+def test_the_command_is_the_package(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["verify", "--help"])
+
+    with pytest.raises(SystemExit) as done:
+        runpy.run_module("constructs_lib.verify", run_name="__main__")
+
+    assert done.value.code == 0
+    assert "--account" in capsys.readouterr().out
