@@ -310,7 +310,7 @@ class World:
         return {"DashboardBody": self.resources("AWS::CloudWatch::Dashboard")[DashboardName]["DashboardBody"]}
 
     def start_query(self, logGroupNames: list[str], queryString: str, **_: int) -> Json:  # noqa: N803
-        if not queryString.startswith("fields"):
+        if not queryString.startswith("fields "):
             raise error("MalformedQueryException")
         return {"queryId": logGroupNames[0]}
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from constructs_lib.verify._check import Deadline, NotSeenError, Result, compared
+from constructs_lib.verify._check import Result, compared
+from constructs_lib.verify._deadline import Deadline, NotSeenError
 from constructs_lib.verify._names import PREFIX, TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from constructs_lib.verify._check import Clock
+    from constructs_lib.verify._deadline import Clock
 
 _DELETE_SECONDS = 20 * 60
 _LEFT_SECONDS = 2 * 60

@@ -17,9 +17,9 @@ import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from constructs_lib.verify._cdk import Cdk, CdkError
-from constructs_lib.verify._check import CLOCK
 from constructs_lib.verify._checks import CHECKS
 from constructs_lib.verify._cleaning import Cleaning
+from constructs_lib.verify._deadline import CLOCK
 from constructs_lib.verify._guard import RefusedError, agreed, local_url, refuse
 from constructs_lib.verify._http import Http
 from constructs_lib.verify._names import DEPLOYMENT, NOTHING_LEFT, PREFIX, PRODUCT_CODE
@@ -30,7 +30,8 @@ from constructs_lib.verify._subject import Subject
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from constructs_lib.verify._check import Check, Clock
+    from constructs_lib.verify._check import Check
+    from constructs_lib.verify._deadline import Clock
 
 HOLDS, DIFFERS, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
 """The exit statuses."""

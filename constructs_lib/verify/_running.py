@@ -9,7 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from constructs_lib.claims import ClaimError
 from constructs_lib.verify._cdk import CdkError
-from constructs_lib.verify._check import Deadline, NotSeenError, Result
+from constructs_lib.verify._check import Result
+from constructs_lib.verify._deadline import Deadline, NotSeenError
 from constructs_lib.verify._report import Row
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.credentials import Credentials
 
-from constructs_lib.verify._check import CLOCK, Clock
+from constructs_lib.verify._deadline import CLOCK, Clock
 from constructs_lib.verify._names import MAIN
 
 if TYPE_CHECKING:

@@ -136,7 +136,7 @@ def unsaved_query(world: World) -> None:
 
 
 def malformed_query(world: World) -> None:
-    world.written("AWS::Logs::QueryDefinition")[0]["QueryString"] = "feilds outcome"
+    world.written("AWS::Logs::QueryDefinition")[0]["QueryString"] = "field outcome"
 
 
 def no_alarms(world: World) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from constructs_lib.verify._check import Deadline
+    from constructs_lib.verify._deadline import Deadline
     from constructs_lib.verify._subject import Subject
 
 ARGUMENTS = ["--account", ACCOUNT, "--region", REGION]

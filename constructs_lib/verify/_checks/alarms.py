@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from constructs_lib.verify._check import Check, Deadline, Result
+from constructs_lib.verify._check import Check, Result
 
 if TYPE_CHECKING:
+    from constructs_lib.verify._deadline import Deadline
     from constructs_lib.verify._subject import Subject
 
 _BATCH = 10

@@ -13,7 +13,7 @@ from constructs_lib.verify._names import DEPLOYMENT, RELEASED, RELEASED_PRODUCT_
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from constructs_lib.verify._check import Deadline
+    from constructs_lib.verify._deadline import Deadline
     from constructs_lib.verify._subject import Subject
 
 _MADE = "CREATE_COMPLETE"

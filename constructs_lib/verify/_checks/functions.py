@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from constructs_lib.verify._check import Check, Deadline, Result, local
+from constructs_lib.verify._check import Check, Result, local
 from constructs_lib.verify._checks.requests import register
 
 if TYPE_CHECKING:
+    from constructs_lib.verify._deadline import Deadline
     from constructs_lib.verify._subject import Subject
 
 _COLD, _WARM = 5, 10

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from constructs_lib.registration._outcomes import CODES_UNCLAIMED, COUNTS, TIMES
 from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, UNPUBLISHED
-from constructs_lib.verify._check import Check, Deadline, Result, compared, local
+from constructs_lib.verify._check import Check, Result, compared, local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from constructs_lib.verify._deadline import Deadline
     from constructs_lib.verify._subject import Subject
 
 _STREAM = "verify"

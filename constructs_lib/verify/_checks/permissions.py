@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from constructs_lib.verify._check import Check, Deadline, Result, compared
+from constructs_lib.verify._check import Check, Result, compared
 
 if TYPE_CHECKING:
+    from constructs_lib.verify._deadline import Deadline
     from constructs_lib.verify._subject import Subject
 
 _ANY = "*"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.credentials import Credentials
 
 from constructs_lib.registration._outcomes import COUNTS
-from constructs_lib.verify._check import Check, Deadline, NotSeenError, Result, compared, local
+from constructs_lib.verify._check import Check, Result, compared, local
+from constructs_lib.verify._deadline import Deadline, NotSeenError
 from constructs_lib.verify._http import Response, signed
 from constructs_lib.verify._names import CUSTOM_DOMAIN, MAIN, RATE_LIMIT, THROTTLED
 

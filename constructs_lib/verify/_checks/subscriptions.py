@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 from constructs_lib.testing.marketplace_events import MarketplaceEventType
-from constructs_lib.verify._check import Check, Deadline, Result, compared, local
+from constructs_lib.verify._check import Check, Result, compared, local
 
 if TYPE_CHECKING:
+    from constructs_lib.verify._deadline import Deadline
     from constructs_lib.verify._subject import Subject
 
 _BUYER = "000000000002"
