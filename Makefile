@@ -21,7 +21,7 @@ unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .PHONY: help install browser demo local synth check format test unit functional infrastructure smoke e2e lowest mutants \
-    bench generate record dist lock clean
+    bench verify generate record dist lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -88,6 +88,12 @@ mutants: $(INSTALLED) ## change lambda_src in many small ways, and list the chan
 
 bench: $(INSTALLED) ## measure against plain handlers and stacks written by hand; into docs/performance.md
 	PYTHONPATH=lambda_src $(BIN)/python -m benchmarks
+
+# The newest of the releases that upgrades are tested against.
+verify: RELEASED = $(lastword $(sort $(wildcard tests/e2e/released/*.zip)))
+verify: $(DEMO) ## check what only AWS can show, in the account ACCOUNT with PROFILE and REGION, or OPTIONS=--clean it
+	$(BIN)/python -m constructs_lib.verify $(if $(ACCOUNT),--account "$(ACCOUNT)") $(if $(PROFILE),--profile "$(PROFILE)") \
+	    $(if $(REGION),--region "$(REGION)") --released "$(RELEASED)" $(OPTIONS)
 
 generate: $(INSTALLED) ## write all that is made from code: reference, tables, dashboard picture, snapshots; read the diff
 	PYTHONPATH=lambda_src $(BIN)/python -m docs

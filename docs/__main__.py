@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from constructs_lib.registration._signals import SIGNALS
 from constructs_lib.subscriptions._signals import SIGNALS as SUBSCRIPTION_SIGNALS
-from docs import cost, draw_dashboard, signal_tables, write_reference
+from docs import checks, cost, draw_dashboard, signal_tables, write_reference
 from docs.markers import between_markers
 from docs.service_models import FUNCTIONS, service_models
 
@@ -30,6 +30,7 @@ GENERATED: Mapping[str, Callable[[str], str]] = {
         between_markers(page, "cost", cost.table()), "subscriptions", cost.subscription_table()
     ),
     "README.md": lambda page: between_markers(page, "signals", signal_tables.watched()),
+    "docs/real-account.md": lambda page: between_markers(page, "checks", checks.table()),
     "docs/runbook.md": lambda page: between_markers(page, "defaults", signal_tables.defaults()),
     **{name: lambda _, model=model: model for name, model in _MODELS.items()},  # type: ignore[misc] # mypy sees no default
 }

@@ -43,7 +43,7 @@ LEFT_OUT = {
     "throttled-routes": "the local AWS throttles nothing",
     "throttled-function": "the local AWS throttles nothing",
     "claim-wrongly-signed": "the local AWS checks no signature",
-    "claim-custom-domain": "no --domain was given",
+    "claim-custom-domain": "the local AWS has no custom domains",
     "insights-queries": "the local AWS has no CloudWatch Logs Insights",
     "agreements": "the local AWS has no Agreement API",
 }

@@ -28,6 +28,7 @@ from constructs_lib.registration._metrics import RegistrationMetrics
 from constructs_lib.subscriptions._metrics import SubscriptionMetrics
 from constructs_lib.testing import ClaimStandIn, MarketplaceCustomer
 from constructs_lib.testing.pytest_plugin import _INSTALL
+from constructs_lib.verify._checks import CHECKS
 from docs import write_reference
 from resolver.errors import (
     BodyTooLargeError,
@@ -47,6 +48,7 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
+CHECKS_OF_AN_ACCOUNT = {check.name for check in CHECKS}
 # jsii hides the signature of the class itself.
 PARAMETERS = [name for name in inspect.signature(MarketplaceRegistration.__init__).parameters if name != "self"]
 
@@ -141,6 +143,23 @@ def test_the_documentation_index_lists_every_page() -> None:
 
     pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
     assert [page for page in sorted(pages) if f"({page})" not in listed] == []
+
+
+MARK = re.compile(r"not\s+confirmed", re.IGNORECASE)
+MARK_WITH_LINK = re.compile(r"\[not\s+confirmed]\(real-account\.md#([\w-]+)\)(?:\*\* \(`([\w-]+)`\))?", re.IGNORECASE)
+# The page that the others point to.
+POINTING = sorted({*(ROOT / "docs").rglob("*.md")} - {ROOT / "docs" / "real-account.md"})
+
+
+@pytest.mark.parametrize("path", POINTING, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_what_is_not_confirmed_names_the_check_that_will_confirm_it_or_says_why_none_can(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+
+    marks = MARK_WITH_LINK.findall(text)
+
+    assert len(marks) == len(MARK.findall(text))
+    for anchor, check in marks:
+        assert (check in CHECKS_OF_AN_ACCOUNT) == (anchor == "the-checks"), (anchor, check)
 
 
 def make_targets(path: Path) -> set[str]:

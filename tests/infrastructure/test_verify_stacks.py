@@ -6,6 +6,7 @@ import json
 import re
 import runpy
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aws_cdk
@@ -15,11 +16,11 @@ from aws_cdk import App
 from constructs_lib.verify import _stacks
 from constructs_lib.verify._checks.requests import _DEFAULT_BURST
 from constructs_lib.verify._names import CUSTOM_DOMAIN, MAIN, PREFIX, RELEASED, THROTTLED
+from docs import checks
 from tests.verify_world import CONTEXT, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 def templates(**context: str) -> dict[str, dict[str, Any]]:
@@ -113,3 +114,17 @@ def test_the_command_is_the_package(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
     assert done.value.code == 0
     assert "--account" in capsys.readouterr().out
+
+
+def test_the_cost_counts_the_alarms_and_metrics_that_are_made(made: Mapping[str, dict[str, Any]]) -> None:
+    page = (Path(checks.__file__).with_name("real-account.md")).read_text(encoding="utf-8")
+    alarms = sum(len(resources(template, "AWS::CloudWatch::Alarm")) for template in made.values())
+    # Lines of every outcome are written in the main stack; the others count made-up tokens, their time and 429.
+    metrics = {
+        one["Properties"]["MetricTransformations"][0]["MetricName"]
+        for one in resources(made[MAIN], "AWS::Logs::MetricFilter")
+    }
+
+    assert f"| {alarms} x $0.10 " in page
+    assert f"| {len(metrics) + 3 + 2} x $0.30 " in page
+    assert f"the metrics are ${(len(metrics) + 5) * 0.30:.2f}, the alarms ${alarms * 0.10:.2f}" in page

@@ -53,7 +53,7 @@ def _alarms(subject: Subject, deadline: Deadline) -> Result:
 CHECKS = (
     Check(
         name="alarms",
-        expected="every alarm, set from OK to ALARM and back: a message of each arrives behind the topic",
+        expected="every alarm, set from OK to ALARM and back, sends both messages to the queue behind the topic",
         seconds=600,
         run=_alarms,
     ),

@@ -99,7 +99,7 @@ def _upgraded(subject: Subject, _deadline: Deadline) -> Result:
 FIRST = (
     Check(
         name=DEPLOYMENT,
-        expected="several stacks made at once, each with all of its metric filters",
+        expected="several stacks deployed at once: all are created, with every metric filter",
         seconds=60,
         run=_deployed,
     ),
@@ -114,7 +114,7 @@ LAST = (
     ),
     Check(
         name="upgrade",
-        expected="this release deployed over a recorded one: the same API and table, with the registration in it",
+        expected="deployed over a recorded release, this one keeps the API, the table and a registration",
         seconds=1800,
         run=_upgraded,
         left_out=lambda subject: "" if subject.released else "no --released was given",

@@ -69,14 +69,14 @@ def _measured(metrics: list[dict[str, Any]]) -> str:
 CHECKS = (
     Check(
         name="cold-starts",
-        expected="(measured) medians of the resolver's cold and warm requests at each memory size",
+        expected="(measured) the resolver's median INIT, first and warm duration at each memory size",
         seconds=600,
         run=_cold_starts,
         left_out=local("writes no platform.report"),
     ),
     Check(
         name="runtime-versions",
-        expected="(measured) Python and SDK of the Lambda runtime, and the account's concurrency",
+        expected="(measured) Python and SDK of the Lambda runtime, and the account's concurrency limit",
         seconds=60,
         run=_versions,
     ),

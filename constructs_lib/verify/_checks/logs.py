@@ -134,7 +134,7 @@ _QUERIES = 5
 FIRST = (
     Check(
         name="metric-filters",
-        expected="a line of each outcome in the logs: every metric filter counts it",
+        expected="one log line of each outcome: every metric is the exact sum of what was written",
         seconds=600,
         run=_metric_filters,
         left_out=local("evaluates no metric filters"),
@@ -144,7 +144,7 @@ FIRST = (
 CHECKS = (
     Check(
         name="insights-queries",
-        expected=f"the {_QUERIES} queries of CloudWatch Logs Insights, as they are saved, find the lines just written",
+        expected=f"the {_QUERIES} queries of CloudWatch Logs Insights run as they are saved, and find those lines",
         seconds=600,
         run=_insights_queries,
         left_out=local("has no CloudWatch Logs Insights"),

@@ -92,7 +92,7 @@ def _role_policies(subject: Subject, _deadline: Deadline) -> Result:
 CHECKS = (
     Check(
         name="role-policies",
-        expected="IAM's simulation allows each function's role what it needs, and denies the rest",
+        expected="IAM's policy simulator allows each function's role what it needs, and denies the rest",
         seconds=120,
         run=_role_policies,
     ),

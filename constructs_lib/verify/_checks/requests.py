@@ -182,6 +182,10 @@ def _unknown_code(subject: Subject, deadline: Deadline) -> Result:
     return Result(seen=str(deadline.until(lambda: _claim(subject, subject.backend), _refused)), holds=True)
 
 
+def _without_domain(subject: Subject) -> str:
+    return local("has no custom domains")(subject) or ("" if subject.domain else "no --domain was given")
+
+
 def _custom_domain(subject: Subject, deadline: Deadline) -> Result:
     url = f"https://{subject.domain}/claim"
     target = subject.outputs[CUSTOM_DOMAIN]["DomainTarget"]
@@ -194,16 +198,16 @@ def _custom_domain(subject: Subject, deadline: Deadline) -> Result:
 
 
 CHECKS = (
-    Check(name="fulfillment-page", expected="GET of the fulfillment URL: 200 and a page", seconds=60, run=_page),
+    Check(name="fulfillment-page", expected="GET of the fulfillment URL returns 200 and a page", seconds=60, run=_page),
     Check(
         name="made-up-token",
-        expected="POST with a made-up token: 400 token_invalid, so ResolveCustomer was reached and allowed",
+        expected="POST with a made-up token returns 400 token_invalid: ResolveCustomer was reached and allowed",
         seconds=120,
         run=_made_up_token,
     ),
     Check(
         name="outcome-line",
-        expected="the request's one line in the resolver's log, with its fields and without the token",
+        expected="the request has a line in the resolver's log, with its fields and without the token",
         seconds=120,
         run=_outcome_line,
     ),
@@ -216,7 +220,7 @@ CHECKS = (
     ),
     Check(
         name="half-a-throttle",
-        expected=f"only the rate {RATE_LIMIT} is given: the stage has it and the default burst {_DEFAULT_BURST}",
+        expected=f"a throttle with only the rate {RATE_LIMIT} also has the default burst {_DEFAULT_BURST}",
         seconds=30,
         run=_half_a_throttle,
         left_out=local("keeps no throttle"),
@@ -230,43 +234,43 @@ CHECKS = (
     ),
     Check(
         name="throttled-routes",
-        expected="while GET /register is answered 429, HEAD /register is not: each route has its own throttle",
+        expected="HEAD /register responds while GET /register is throttled: each route has its own throttle",
         seconds=300,
         run=_throttled_routes,
         left_out=local("throttles nothing"),
     ),
     Check(
         name="throttled-function",
-        expected="(measured) what a caller gets when Lambda throttles the resolver",
+        expected="(measured) the response while Lambda throttles the resolver",
         seconds=120,
         run=_throttled_function,
         left_out=local("throttles nothing"),
     ),
-    Check(name="claim-unsigned", expected="an unsigned claim: 403", seconds=60, run=_unsigned),
+    Check(name="claim-unsigned", expected="an unsigned claim gets 403", seconds=60, run=_unsigned),
     Check(
         name="claim-wrongly-signed",
-        expected="a claim signed with another secret key: 403",
+        expected="a claim signed with another secret key gets 403",
         seconds=60,
         run=_wrongly_signed,
         left_out=local("checks no signature"),
     ),
     Check(
         name="claim-not-granted",
-        expected="a claim signed by a role without grant_claim: 403",
+        expected="a claim signed by a role without grant_claim gets 403",
         seconds=60,
         run=_not_granted,
     ),
     Check(
         name="claim-unknown-code",
-        expected="a signed claim of an unknown code: 404 claim_refused",
+        expected="a signed claim of an unknown code gets 404 claim_refused",
         seconds=120,
         run=_unknown_code,
     ),
     Check(
         name="claim-custom-domain",
-        expected="the same through a custom domain, signed for its name: 404 claim_refused",
+        expected="so does one through a custom domain, signed for its name",
         seconds=300,
         run=_custom_domain,
-        left_out=lambda subject: "" if subject.domain else "no --domain was given",
+        left_out=_without_domain,
     ),
 )

@@ -135,7 +135,7 @@ def _agreements(subject: Subject, _deadline: Deadline) -> Result:
 CHECKS = (
     Check(
         name="subscription-event",
-        expected="Marketplace's events in the queue reach the table, its stream, the bus and a target of it",
+        expected="Marketplace's events, put into the queue, reach the table, its stream, the bus and a target",
         seconds=300,
         run=_subscription_event,
     ),
@@ -147,13 +147,13 @@ CHECKS = (
     ),
     Check(
         name="entitlements",
-        expected="the subscriber's GetEntitlements of a made-up license is answered or called invalid, not denied",
+        expected="GetEntitlements of a made-up license succeeds or calls it invalid, but does not deny the subscriber",
         seconds=300,
         run=_entitlements,
     ),
     Check(
         name="agreements",
-        expected="SearchAgreements is answered, not denied",
+        expected="SearchAgreements is not denied",
         seconds=60,
         run=_agreements,
         left_out=local("has no Agreement API"),
