@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import botocore.session
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from constructs_lib.verify._cdk import Cdk, CdkError
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 HOLDS, DIFFERS, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
 """The exit statuses."""
 
+# Some of these operations are allowed a few times per second only, such as SetAlarmState.
+_PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 10})
+
 _MADE = "made.json"
 """Says what a run makes, from before it is made until nothing is left."""
 
@@ -50,7 +54,7 @@ It costs less than $1 if AWS bills by the hour what it prices by the month; docs
 def main(arguments: Sequence[str]) -> int:
     """Run, and return the exit status."""
     options = _parser().parse_args(arguments)
-    # The end of a terminal's session leaves as little behind as Ctrl-C.
+    # It leaves as little behind as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return Program(options, environment=os.environ, session=botocore.session.Session(profile=options.profile)).run()
@@ -96,7 +100,9 @@ class Program:
         self._region: str = options.region or session.get_config_variable("region") or ""
         # Each reads large models.
         self._client = cache(
-            lambda service, region="": session.create_client(service, region_name=region or self._region)
+            lambda service, region="": session.create_client(
+                service, region_name=region or self._region, config=_PATIENT
+            )
         )
 
     def run(self) -> int:
@@ -149,18 +155,13 @@ class Program:
         (folder / _MADE).write_text(json.dumps(here), encoding="utf-8")
         report = Report(folder, sys.stdout, {"run": run, **here, "local AWS": self._local_url or "no"})
         try:
-            try:
-                self._check(run, folder, report)
-            except KeyboardInterrupt:
-                print("\nInterrupted: the stacks are being removed.", flush=True)
-                report.add(Row(check="interrupted", expected="no", seen="yes", holds=False))
-            left = Cleaning(self._client, self._clock).remove(run)
-        except BaseException:
-            print(f"Some of {run} may be left: the same command with --clean removes it.", file=sys.stderr)
-            raise
-        report.add(Row(check=NOTHING_LEFT, expected="every stack deleted, nothing left", **asdict(left)))
-        if left.holds:
-            (folder / _MADE).unlink()
+            self._check(run, folder, report)
+        except KeyboardInterrupt:
+            print("\nInterrupted: the stacks are being removed.", flush=True)
+            report.add(Row(check="interrupted", expected="no", seen="yes", holds=False))
+        finally:
+            # After a defect of a check too.
+            self._remove(run, folder, report)
         print(f"\nThe report is in {folder}: report.md and report.json; the CDK's output is in cdk.log.")
         return HOLDS if report.holds else DIFFERS
 
@@ -195,6 +196,16 @@ class Program:
         )
         run_checks(self._checks, subject, report)
 
+    def _remove(self, run: str, folder: Path, report: Report) -> None:
+        try:
+            left = Cleaning(self._client, self._clock).remove(run)
+        except BaseException:
+            print(f"Some of {run} may be left: the same command with --clean removes it.", file=sys.stderr)
+            raise
+        report.add(Row(check=NOTHING_LEFT, expected="every stack deleted, nothing left", **asdict(left)))
+        if left.holds:
+            (folder / _MADE).unlink()
+
     def _agreed(self, question: str) -> bool:
         return self._options.yes or agreed(question, self._ask)
 
@@ -217,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--profile", help="AWS profile (default: what every AWS SDK finds)")
     add("--region", help="where the stacks are made (default: the profile's)")
     add("--product-code", default=PRODUCT_CODE, help="one of your products (default: a made-up one)")
-    add("--domain", help="a custom domain for one of the APIs; its DNS is neither changed nor needed")
+    add("--domain", help="a custom domain that no API has yet; its DNS is neither changed nor needed")
     add("--certificate", help="ARN of the domain's certificate, in the same region")
     add("--released", type=Path, help="a recorded release to upgrade from, such as tests/e2e/released/0.1.0.zip")
     add("--output", type=Path, default=Path("verify"), help="folder of the reports (default: %(default)s)")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 import pytest
+from packaging.requirements import Requirement
 
 from constructs_lib.testing import MarketplaceCustomer
 from local.product import LANDING_PAGE, PRODUCT_CODE
@@ -155,6 +156,17 @@ def test_the_asset_is_the_same_whatever_botocore_is_installed(
     assert environment.run("-c", version).strip() == {"another": "1.40.0", "none": "None"}[botocore]
 
     assert environment.synth("minimal") == from_checkout
+
+
+def test_the_program_that_checks_a_real_account_is_in_the_wheel(environment: SellersEnvironment, wheel: Path) -> None:
+    assert "--account" in environment.run("-m", "constructs_lib.verify", "--help")
+    # The extra is that of the constructs, as the program deploys them.
+    extras: dict[str, set[str]] = {"cdk": set(), "verify": set()}
+    for requirement in map(Requirement, metadata(wheel, "Requires-Dist")):
+        for extra, names in extras.items():
+            if requirement.marker and requirement.marker.evaluate({"extra": extra}):
+                names.add(f"{requirement.name}{requirement.specifier}")
+    assert extras["verify"] == extras["cdk"] != set()
 
 
 def test_without_the_extra_a_construct_says_what_to_install_and_the_rest_works(wheel: Path, tmp_path: Path) -> None:

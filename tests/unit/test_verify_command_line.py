@@ -43,8 +43,9 @@ class Account(World):
 
     # --- The session.
 
-    def create_client(self, _service: str, region_name: str) -> Account:
+    def create_client(self, _service: str, region_name: str, config: Any) -> Account:
         assert region_name == REGION
+        assert config.retries["total_max_attempts"] == 10
         return self
 
     def get_config_variable(self, name: str) -> str | None:
@@ -192,6 +193,16 @@ def test_an_interrupted_run_removes_what_it_made(account: Account, during: str) 
     assert [row["check"] for row in account.report()["checks"]] == ["interrupted", "nothing-left"]
     assert account.statuses == {}
     assert account.made() == []
+
+
+def test_a_defect_of_a_check_is_no_reason_to_leave_anything(account: Account) -> None:
+    account.result = KeyError("a member that AWS does not have")
+
+    with pytest.raises(KeyError):
+        account.run()
+
+    assert [row["check"] for row in account.report()["checks"]] == ["nothing-left"]
+    assert (account.statuses, account.made()) == ({}, [])
 
 
 def test_a_removal_that_is_interrupted_says_what_to_do_and_clean_does_it(
