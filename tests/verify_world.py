@@ -381,11 +381,6 @@ class World:
         event = json.loads(Event)
         return {"Result": all(event[name] in allowed for name, allowed in json.loads(EventPattern).items())}
 
-    def search_agreements(self, **_: Any) -> Json:
-        if "agreements" in self.faults:
-            raise error("AccessDeniedException")
-        return {"agreementViewSummaries": []}
-
     # --- Roles.
 
     def assume_role(self, RoleArn: str, **_: str) -> Json:  # noqa: N803
@@ -410,7 +405,8 @@ class World:
             actions, resources = (
                 value if isinstance(value, list) else [value] for value in (statement["Action"], statement["Resource"])
             )
-            conditions = statement.get("Condition", {}).get("ForAllValues:StringEquals", {})
+            given = statement.get("Condition", {})
+            conditions = given.get("ForAllValues:StringEquals", {}) | given.get("StringEquals", {})
             return (
                 action in actions
                 and bool({resource, "*"} & {*resources})
@@ -422,9 +418,23 @@ class World:
 
     # --- Functions.
 
-    def invoke(self, FunctionName: str) -> Json:  # noqa: N803
-        assert FunctionName in self.resources("AWS::Lambda::Function")
+    def invoke(self, FunctionName: str, InvocationType: str = "RequestResponse", Payload: bytes = b"") -> Json:  # noqa: N803
+        outputs = self.outputs()[MAIN]
+        if FunctionName == outputs["ReconcilerName"]:
+            assert (InvocationType, Payload) == ("Event", b"{}")
+            self._reconcile(outputs["ReconcilerLogGroup"])
+            return {}
+        assert FunctionName == outputs["VersionsName"]
         return {"Payload": io.BytesIO(b'{"python": "3.13.9", "boto3": "1.40.4", "botocore": "1.40.4"}')}
+
+    def _reconcile(self, group: str) -> None:
+        run = {"message": "run", "run": "first", "outcome": "finished", "search_agreements_calls": 2}
+        if "agreements" in self.faults:
+            refused = {"outcome": "marketplace_refused", "reason": "AccessDeniedException"}
+            self.log(group, {"message": "finding", "run": "first", **refused})
+            run = {"message": "run", "run": "first", "outcome": "incomplete"}
+        if "reconciler" not in self.faults:
+            self.log(group, run)
 
     def get_account_settings(self) -> Json:
         return {"AccountLimit": {"ConcurrentExecutions": 1000}}

@@ -102,7 +102,12 @@ def _make_main(stack: Stack, product_code: str) -> None:
     # A bus of its own, in both directions: the account's default bus has rules of the seller's.
     bus = events.EventBus(stack, "Bus")
     subscriptions = MarketplaceSubscriptions(
-        stack, "Subscriptions", registration=registration, event_bus=bus, publication_event_bus=bus
+        stack,
+        "Subscriptions",
+        registration=registration,
+        event_bus=bus,
+        publication_event_bus=bus,
+        reconciliation=True,
     )
     subscriptions.add_to_dashboard(dashboard)
     told = sqs.Queue(stack, "Told")
@@ -119,8 +124,17 @@ def _make_main(stack: Stack, product_code: str) -> None:
             stack, "VersionsLog", retention=logs.RetentionDays.ONE_DAY, removal_policy=RemovalPolicy.DESTROY
         ),
     )
+    reconciler, log, table = (
+        subscriptions.reconciler,
+        subscriptions.reconciler_log_group,
+        subscriptions.reconciliation_table,
+    )
+    assert reconciler and log and table  # noqa: S101, PT018 - there is a reconciliation
     _show(
         stack,
+        ReconcilerName=reconciler.function_name,
+        ReconcilerLogGroup=log.log_group_name,
+        ReconciliationTableArn=table.table_arn,
         MessagesUrl=messages.queue_url,
         DashboardName=dashboard.dashboard_name,
         BackendRoleArn=backend.role_arn,
@@ -136,7 +150,10 @@ def _make_main(stack: Stack, product_code: str) -> None:
         PublisherLogGroup=subscriptions.publisher_log_group.log_group_name,
         VersionsName=versions.function_name,
         **_roles(
-            resolver=registration.resolver, subscriber=subscriptions.subscriber, publisher=subscriptions.publisher
+            resolver=registration.resolver,
+            subscriber=subscriptions.subscriber,
+            publisher=subscriptions.publisher,
+            reconciler=reconciler,
         ),
     )
 

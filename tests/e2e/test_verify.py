@@ -30,6 +30,7 @@ HOLDS = {
     "subscription-event",
     "subscription-rule",
     "entitlements",
+    "reconciliation",
     "redeployment",
     "upgrade",
     "nothing-left",
@@ -45,7 +46,6 @@ LEFT_OUT = {
     "claim-wrongly-signed": "the local AWS checks no signature",
     "claim-custom-domain": "the local AWS has no custom domains",
     "insights-queries": "the local AWS has no CloudWatch Logs Insights",
-    "agreements": "the local AWS has no Agreement API",
 }
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from constructs_lib.registration._outcomes import CODES_UNCLAIMED, COUNTS, TIMES
-from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, UNPUBLISHED
+from constructs_lib.subscriptions._outcomes import EVENTS, PUBLISHED, RECONCILED, RECONCILIATION_COUNTS, UNPUBLISHED
 from constructs_lib.verify._check import Check, Result, compared, local
 
 if TYPE_CHECKING:
@@ -23,36 +23,60 @@ _HOUR = 3600
 _ENDED = {"Complete", "Failed", "Cancelled", "Timeout"}
 
 
-def lines() -> Iterator[tuple[str, dict[str, Any], dict[str, float]]]:
-    """Return lines like those of the functions and of the API: the log, the line, and what it adds to which metrics.
+class _Line(NamedTuple):
+    """A line, the log that it belongs to, and what it adds to which metrics."""
+
+    group: str
+    content: dict[str, Any]
+    metrics: dict[str, float]
+
+
+def lines() -> Iterator[_Line]:
+    """Return lines like those of the functions and of the API.
 
     Most outcomes need a buyer, and the failures a failure of AWS; so the lines are written into the logs as they are.
     """
+    yield from _of_registrations()
+    yield from _of_subscriptions()
+
+
+def _of_registrations() -> Iterator[_Line]:
     for metric, outcomes in COUNTS.items():
         for outcome in outcomes:
             unclaimed = {"Registrations": {CODES_UNCLAIMED: 1}, "Claims": {CODES_UNCLAIMED: -1}}.get(metric, {})
             message = "POST /claim" if metric == "Claims" else "POST /register"
             # A buyer each, so that those who registered have claimed nothing.
             line = {"message": message, "outcome": outcome, "status": 400, "CustomerAWSAccountId": f"verify {outcome}"}
-            yield "LogGroup", line, {metric: 1, **unclaimed}
+            yield _Line("LogGroup", line, {metric: 1, **unclaimed})
     for metric, field in TIMES.items():
-        yield "LogGroup", {"message": "GET /register", field: 0.5}, {metric: 0.5}
-    yield "AccessLogGroup", {"routeKey": "GET /register", "status": "429"}, {"ApiThrottled": 1}
-    yield "AccessLogGroup", {"routeKey": "POST /claim", "status": "403"}, {"ClaimsDenied": 1}
-    for group, counts in (("SubscriberLogGroup", EVENTS), ("PublisherLogGroup", UNPUBLISHED)):
+        yield _Line("LogGroup", {"message": "GET /register", field: 0.5}, {metric: 0.5})
+    yield _Line("AccessLogGroup", {"routeKey": "GET /register", "status": "429"}, {"ApiThrottled": 1})
+    yield _Line("AccessLogGroup", {"routeKey": "POST /claim", "status": "403"}, {"ClaimsDenied": 1})
+
+
+def _of_subscriptions() -> Iterator[_Line]:
+    for group, shared, counts in (
+        ("SubscriberLogGroup", {"level": "ERROR"}, EVENTS),
+        ("PublisherLogGroup", {"level": "ERROR"}, UNPUBLISHED),
+        ("ReconcilerLogGroup", {"run": "hourly"}, RECONCILED),
+    ):
         for metric, outcomes in counts.items():
             for outcome in outcomes:
-                yield group, {"level": "ERROR", "outcome": outcome}, {metric: 1}
+                yield _Line(group, {**shared, "outcome": outcome}, {metric: 1})
     for metric, kind in PUBLISHED.items():
-        yield "PublisherLogGroup", {"outcome": "published", "detail_type": kind}, {metric: 1}
+        yield _Line("PublisherLogGroup", {"outcome": "published", "detail_type": kind}, {metric: 1})
+    for metric, field in RECONCILIATION_COUNTS.items():
+        yield _Line("ReconcilerLogGroup", {"run": "hourly", field: 2}, {metric: 2})
+    # A run counts it; this is for a query.
+    yield _Line("ReconcilerLogGroup", {"run": "hourly", "outcome": "buyer_lost"}, {})
 
 
 def _write_lines(subject: Subject) -> None:
     logs = subject.client("logs")
     now = int(subject.clock.time() * 1000)
     written: dict[str, list[str]] = {}
-    for group, line, _ in lines():
-        written.setdefault(group, []).append(json.dumps(line))
+    for line in lines():
+        written.setdefault(line.group, []).append(json.dumps(line.content))
     for group, messages in written.items():
         name = subject.main[group]
         logs.create_log_stream(logGroupName=name, logStreamName=_STREAM)
@@ -67,11 +91,11 @@ def _metric_filters(subject: Subject, deadline: Deadline) -> Result:
     start = subject.clock.time()
     _write_lines(subject)
     wanted: Counter[str] = Counter()
-    for _, _, metrics in lines():
-        wanted.update(metrics)
+    for line in lines():
+        wanted.update(line.metrics)
     namespaces = {
         transformation["metricName"]: transformation["metricNamespace"]
-        for group in ("LogGroup", "AccessLogGroup", "SubscriberLogGroup", "PublisherLogGroup")
+        for group in dict.fromkeys(line.group for line in lines())
         for transformation in subject.client("logs")
         .get_paginator("describe_metric_filters")
         .paginate(logGroupName=subject.main[group])
@@ -128,8 +152,8 @@ def _insights_queries(subject: Subject, deadline: Deadline) -> Result:
     return Result(seen=", ".join(seen), holds=len(seen) == _QUERIES)
 
 
-_QUERIES = 5
-"""Lost buyers, saved and on the dashboard, and the last failures of each function."""
+_QUERIES = 7
+"""Lost buyers, saved and on the dashboard, the last failures of three functions, and what the fourth has found."""
 
 FIRST = (
     Check(

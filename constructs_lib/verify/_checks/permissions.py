@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 _ANY = "*"
 _PUBLICATION = {"events:source": "marketplace-registration"}
 _FOREIGN = {"events:source": "someone-else"}
+_AGREEMENT_TYPE = {"aws-marketplace:AgreementType": "PurchaseAgreement"}
+_SELLER = {"aws-marketplace:PartyType": "Proposer", **_AGREEMENT_TYPE}
+_BUYER = {"aws-marketplace:PartyType": "Acceptor", **_AGREEMENT_TYPE}
 
 
 class _Case(NamedTuple):
@@ -56,8 +59,22 @@ _CASES = (
     _Case("Publisher", "events:PutEvents", "BusArn", allowed=False, context=_FOREIGN),
     _Case("Publisher", "sqs:ReceiveMessage", "QueueArn", allowed=False),
     *(
+        _Case("Reconciler", f"dynamodb:{operation}", table, operation in allowed)
+        for table, allowed in (
+            ("TableArn", {"Query", "Scan", "UpdateItem"}),
+            ("ReconciliationTableArn", {"Scan", "UpdateItem"}),
+        )
+        for operation in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan")
+    ),
+    _Case("Reconciler", "aws-marketplace:SearchAgreements", _ANY, allowed=True, context=_SELLER),
+    _Case("Reconciler", "aws-marketplace:SearchAgreements", _ANY, allowed=False, context=_BUYER),
+    _Case("Reconciler", "aws-marketplace:GetAgreementEntitlements", _ANY, allowed=True),
+    _Case("Reconciler", "aws-marketplace:GetEntitlements", _ANY, allowed=True),
+    _Case("Reconciler", "aws-marketplace:GetAgreementContacts", _ANY, allowed=False),
+    _Case("Reconciler", "events:PutEvents", "BusArn", allowed=False, context=_PUBLICATION),
+    *(
         _Case(role, action, _ANY, allowed=False)
-        for role in ("Resolver", "Subscriber", "Publisher")
+        for role in ("Resolver", "Subscriber", "Publisher", "Reconciler")
         for action in ("iam:CreateUser", "lambda:ListFunctions", "logs:CreateLogGroup", "s3:ListAllMyBuckets")
     ),
 )
@@ -79,7 +96,7 @@ def _simulated(subject: Subject, case: _Case) -> str:
 
 def _role_policies(subject: Subject, _deadline: Deadline) -> Result:
     # The local AWS simulates without the context.
-    cases = [case for case in _CASES if not (subject.local and case.context is _FOREIGN)]
+    cases = [case for case in _CASES if not (subject.local and case.context in (_FOREIGN, _SELLER, _BUYER))]
     wrong = [
         f"{case.role}: {case.action} on {case.resource} is {decision}"
         for case in cases
