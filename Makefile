@@ -91,7 +91,7 @@ bench: $(INSTALLED) ## measure against plain handlers and stacks written by hand
 
 # The newest of the releases that upgrades are tested against.
 verify: RELEASED = $(lastword $(sort $(wildcard tests/e2e/released/*.zip)))
-verify: $(DEMO) ## check what only AWS can show, in the account ACCOUNT with PROFILE and REGION, or OPTIONS=--clean it
+verify: $(DEMO) ## deploy to a real account, check what only AWS can show, remove it: ACCOUNT=… PROFILE=… REGION=… OPTIONS=…
 	$(BIN)/python -m constructs_lib.verify $(if $(ACCOUNT),--account "$(ACCOUNT)") $(if $(PROFILE),--profile "$(PROFILE)") \
 	    $(if $(REGION),--region "$(REGION)") --released "$(RELEASED)" $(OPTIONS)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import App, CfnOutput, Environment, RemovalPolicy, Stack
+from aws_cdk import App, CfnOutput, Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_apigatewayv2 as apigwv2
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
@@ -120,6 +120,9 @@ def _make_main(stack: Stack, product_code: str) -> None:
         handler="index.handler",
         runtime=registration.resolver.runtime,
         architecture=registration.resolver.architecture,
+        # Enough to import boto3 in time.
+        memory_size=512,
+        timeout=Duration.seconds(30),
         log_group=logs.LogGroup(
             stack, "VersionsLog", retention=logs.RetentionDays.ONE_DAY, removal_policy=RemovalPolicy.DESTROY
         ),

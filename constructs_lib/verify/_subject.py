@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from constructs_lib.verify._http import Http
 
 _MINUTE = 60
+"""The length of a period, and more than this machine's clock may differ from AWS's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,7 @@ class Subject:
     def lines(self, log_group: str, pattern: str, since: float) -> list[dict[str, Any]]:
         """Return the JSON lines of a log that match a pattern, from a time on."""
         pages = self.client("logs").get_paginator("filter_log_events")
-        found = pages.paginate(logGroupName=log_group, filterPattern=pattern, startTime=int(since * 1000))
+        found = pages.paginate(logGroupName=log_group, filterPattern=pattern, startTime=int((since - _MINUTE) * 1000))
         return [json.loads(event["message"]) for event in found.search("events") if event["message"].startswith("{")]
 
     def sum_of(self, namespace: str, metric: str, since: float) -> float:

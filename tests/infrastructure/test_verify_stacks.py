@@ -87,6 +87,10 @@ def test_no_rule_is_on_the_sellers_default_bus_and_nothing_is_published_there(
     assert published == [{"Fn::GetAtt": [bus, "Arn"]}]
 
 
+def test_the_region_may_be_one_in_which_marketplace_puts_no_events() -> None:
+    assert templates(region="eu-west-1", domain="").keys() == {MAIN, THROTTLED, CUSTOM_DOMAIN}
+
+
 def test_without_a_custom_domain_there_is_none() -> None:
     assert not resources(templates(domain="")[CUSTOM_DOMAIN], "AWS::ApiGatewayV2::DomainName")
 

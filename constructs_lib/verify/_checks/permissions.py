@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from constructs_lib.verify._check import Check, Result, compared
@@ -10,12 +11,15 @@ if TYPE_CHECKING:
     from constructs_lib.verify._deadline import Deadline
     from constructs_lib.verify._subject import Subject
 
+# A key of a condition to its value, or to its values if it has several.
+_Context = Mapping[str, "str | list[str]"]
+
 _ANY = "*"
-_PUBLICATION = {"events:source": "marketplace-registration"}
-_FOREIGN = {"events:source": "someone-else"}
-_AGREEMENT_TYPE = {"aws-marketplace:AgreementType": "PurchaseAgreement"}
-_SELLER = {"aws-marketplace:PartyType": "Proposer", **_AGREEMENT_TYPE}
-_BUYER = {"aws-marketplace:PartyType": "Acceptor", **_AGREEMENT_TYPE}
+_PUBLICATION: _Context = {"events:source": ["marketplace-registration"]}
+_FOREIGN: _Context = {"events:source": ["someone-else"]}
+_AGREEMENT_TYPE: _Context = {"aws-marketplace:AgreementType": ["PurchaseAgreement"]}
+_SELLER: _Context = {"aws-marketplace:PartyType": "Proposer", **_AGREEMENT_TYPE}
+_BUYER: _Context = {"aws-marketplace:PartyType": "Acceptor", **_AGREEMENT_TYPE}
 
 
 class _Case(NamedTuple):
@@ -25,7 +29,7 @@ class _Case(NamedTuple):
     action: str
     resource: str
     allowed: bool
-    context: dict[str, str] = {}  # noqa: RUF012 - never changed
+    context: _Context = {}  # noqa: RUF012 - never changed
 
 
 _CASES = (
@@ -86,7 +90,9 @@ def _simulated(subject: Subject, case: _Case) -> str:
         ActionNames=[case.action],
         ResourceArns=[subject.main.get(case.resource, _ANY)],
         ContextEntries=[
-            {"ContextKeyName": name, "ContextKeyValues": [value], "ContextKeyType": "stringList"}
+            {"ContextKeyName": name, "ContextKeyValues": [value], "ContextKeyType": "string"}
+            if isinstance(value, str)
+            else {"ContextKeyName": name, "ContextKeyValues": value, "ContextKeyType": "stringList"}
             for name, value in case.context.items()
         ],
     )

@@ -138,12 +138,12 @@ def _throttled_routes(subject: Subject, deadline: Deadline) -> Result:
 def _throttled_function(subject: Subject, deadline: Deadline) -> Result:
     lambda_, name = subject.client("lambda"), subject.outputs[CUSTOM_DOMAIN]["ResolverName"]
 
-    def head() -> Response:
+    def get() -> Response:
         return subject.http.send("GET", subject.url("/register", CUSTOM_DOMAIN))
 
     lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     try:
-        response = deadline.until(head, lambda response: response.status != HTTPStatus.OK)
+        response = deadline.until(get, lambda response: response.status != HTTPStatus.OK)
     finally:
         lambda_.delete_function_concurrency(FunctionName=name)
     return Result(seen=str(response), holds=None)
