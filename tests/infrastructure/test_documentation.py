@@ -147,7 +147,7 @@ def test_the_documentation_index_lists_every_page() -> None:
 
 MARK = re.compile(r"not\s+confirmed", re.IGNORECASE)
 MARK_WITH_LINK = re.compile(
-    r"\[not\s+confirmed]\(real-account\.md#([\w-]+)\)(?:(?:\*\*)? \(`([\w-]+)`\))?", re.IGNORECASE
+    r"\[not\s+confirmed]\((?:\.\./)?real-account\.md#([\w-]+)\)(?:(?:\*\*)? \(`([\w-]+)`\))?", re.IGNORECASE
 )
 # Not the page that the others point to, nor the one that is made of docstrings, which link to no page.
 POINTING = sorted(
