@@ -46,8 +46,8 @@ _MADE = "made.json"
 _WILL_MAKE = """\
 Account {account}, region {region}. This makes the stacks {run}-main, -512 and -1024, and with --released -released too:
 APIs, functions, tables, queues, a topic, alarms and logs, all with the removal policy DESTROY. It sends some hundreds
-of requests with made-up tokens, codes and buyers, reads your agreements on AWS Marketplace if there are any, and removes
-the stacks when the checks are done, after about half an hour.
+of requests with made-up tokens, codes and buyers, reads your agreements on AWS Marketplace, and removes the stacks when
+the checks are done, after about half an hour.
 It costs less than $1 if AWS bills by the hour what it prices by the month; docs/real-account.md has the sum.
 """
 
