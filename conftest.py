@@ -25,3 +25,8 @@ def pytest_report_header() -> str:
 def pytest_configure() -> None:
     if os.environ.get("CI") and sys.version_info[:2] != PYTHON:
         raise pytest.UsageError(f"CI: the tests must run on Python {RESOLVERS_PYTHON}; none was found for .venv")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The longest tests first: with several workers, the others would wait for the one that begins such a test last.
+    items.sort(key=lambda item: item.get_closest_marker("no_cover") is None)

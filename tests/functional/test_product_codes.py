@@ -13,22 +13,24 @@ from subscriptions.errors import TableUnavailableError
 from subscriptions.product_codes import NAME, DynamoDBProductCodes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 TABLE = "product-codes"
 
 
 @pytest.fixture
-def client(dynamodb_url: str) -> DynamoDBClient:
+def client(dynamodb_url: str) -> Iterator[DynamoDBClient]:
     client = boto3.client("dynamodb", endpoint_url=dynamodb_url, config=Config(retries={"total_max_attempts": 1}))
-    if TABLE not in client.list_tables()["TableNames"]:
-        client.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": NAME, "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": NAME, "KeyType": "HASH"}],
-        )
-    return client
+    client.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": NAME, "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": NAME, "KeyType": "HASH"}],
+    )
+    yield client
+    client.delete_table(TableName=TABLE)
 
 
 def test_a_product_code_is_written_once_for_each_object(client: DynamoDBClient) -> None:

@@ -83,6 +83,7 @@ def access(table: FakeTable) -> dict[tuple[str, str], Any]:
     return {key: given for key, (_, given) in seen.items() if given is not None}
 
 
+@pytest.mark.no_cover
 def test_a_thousand_lives_of_which_every_tenth_event_is_lost(marketplace: MarketplaceStandIn) -> None:
     options: dict[str, Any] = {"region_name": "us-east-1", "endpoint_url": marketplace.endpoint_url}
     session: Any = botocore.session.Session()
