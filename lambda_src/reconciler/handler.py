@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.log_line import RunLine
-from reconciler.position import Position, PositionInvalidError
+from reconciler.position import Position, PositionInvalidError, is_time, text
 from subscriptions.errors import SubscriptionError
 
 if TYPE_CHECKING:
@@ -77,7 +77,11 @@ class Handler:
         return self._reconciliation.backfill(line, position, seller=seller, remaining=remaining)
 
     def _read(self, request: Request) -> tuple[Position, Mapping[str, str]]:
-        if not request.keys() <= {"since", "products", "position"} or ("since" in request) is ("position" in request):
+        if (
+            not isinstance(request, dict)
+            or not request.keys() <= {"since", "products", "position"}
+            or ("since" in request) is ("position" in request)
+        ):
             raise RequestInvalidError("MembersInvalid")
         products = request.get("products", {})
         if not isinstance(products, dict) or not all(isinstance(code, str) and code for code in products.values()):
@@ -93,6 +97,9 @@ class Handler:
 def _time(since: object) -> datetime:
     try:
         time = datetime.fromisoformat(str(since))
-    except ValueError:
-        raise RequestInvalidError("SinceInvalid") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+        time = time if time.tzinfo else time.replace(tzinfo=UTC)
+        if is_time(text(time)):
+            return time
+    except (ValueError, OverflowError):
+        pass
+    raise RequestInvalidError("SinceInvalid")

@@ -17,6 +17,10 @@ Step = Literal["updated", "started", "known"]
 STEPS: tuple[Step, ...] = get_args(Step)
 
 
+_FORM = "%Y-%m-%dT%H:%M:%SZ"
+_FIRST_YEAR = 2012
+
+
 class PositionInvalidError(ValueError):
     """It is none that this release wrote."""
 
@@ -61,8 +65,10 @@ class Position:
             raise PositionInvalidError
         if members["run"] not in get_args(Run) or members["step"] not in STEPS:
             raise PositionInvalidError
-        texts = [members["since"], members["began"], members["after"], *members["key"].values()]
-        if not all(isinstance(value, str) for value in texts) or not isinstance(members["failed"], int):
+        times = [members["since"], members["began"], *filter(None, [members["after"]])]
+        if not all(map(is_time, times)) or not all(isinstance(value, str) for value in members["key"].values()):
+            raise PositionInvalidError
+        if not isinstance(members["after"], str) or not isinstance(members["failed"], int):
             raise PositionInvalidError
         return cls(**members)
 
@@ -75,6 +81,15 @@ class Position:
         return self if step == self.step else replace(self, step=step, after="", key={})
 
 
+def is_time(value: object) -> bool:
+    """Tell whether a value is a time as events have it, and not before AWS Marketplace."""
+    try:
+        time = datetime.fromisoformat(str(value))
+    except ValueError:
+        return False
+    return time.year >= _FIRST_YEAR and text(time.astimezone(UTC)) == value
+
+
 def text(time: datetime) -> str:
     """Return a time as events have it."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.astimezone(UTC).strftime(_FORM)

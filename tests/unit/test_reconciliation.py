@@ -721,6 +721,9 @@ def test_by_hand_a_run_is_a_backfill_from_the_time_that_is_given(seller: Seller,
     [
         ({"since": "yesterday"}, "SinceInvalid"),
         ({"since": 5}, "SinceInvalid"),
+        ({"since": "0001-01-01T00:00:00+05:00"}, "SinceInvalid"),
+        ({"since": "1999-12-31"}, "SinceInvalid"),
+        (["since"], "MembersInvalid"),
         ({"after": "2026-08-01"}, "MembersInvalid"),
         ({"products": {}}, "MembersInvalid"),
         ({"since": "2026-08-01", "position": {}}, "MembersInvalid"),
@@ -741,7 +744,18 @@ def test_a_request_that_is_not_documented_is_rejected(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"run": "daily"}, {"step": "other"}, {"since": 5}, {"key": []}, {"key": {"a": 1}}, {"failed": "1"}, {"more": ""}],
+    [
+        {"run": "daily"},
+        {"step": "other"},
+        {"since": 5},
+        {"since": "soon"},
+        {"after": 5},
+        {"after": "soon"},
+        {"key": []},
+        {"key": {"a": 1}},
+        {"failed": "1"},
+        {"more": ""},
+    ],
 )
 def test_a_position_of_another_form_is_rejected(seller: Seller, changes: dict[str, Any]) -> None:
     position = Position.first("backfill", since=START, began=START).write()
