@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from constructs import Construct
 
+EVENT_SOURCE = "aws.agreement-marketplace"
+"""The source of AWS Marketplace's events."""
+
 # The longest that a queue has.
 _RETENTION = Duration.days(14)
 

@@ -15,7 +15,7 @@ from constructs_lib._types import check_types
 from constructs_lib.monitoring._alarms import make_alarms, validate_runbook_url
 from constructs_lib.subscriptions._metrics import ForwardingMetrics
 from constructs_lib.subscriptions._parameters import FORWARDING_PARAMETERS, validate_forwarding
-from constructs_lib.subscriptions._queues import make_dead_letter_queue
+from constructs_lib.subscriptions._queues import EVENT_SOURCE, make_dead_letter_queue
 from constructs_lib.subscriptions._signals import FORWARDING_SIGNALS
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_sqs as sqs
-
-_EVENT_SOURCE = "aws.agreement-marketplace"
 
 
 class MarketplaceEventForwarding(ForwardingMetrics, Construct):
@@ -80,7 +78,7 @@ class MarketplaceEventForwarding(ForwardingMetrics, Construct):
             self,
             "Rule",
             description="Forwards the events of AWS Marketplace's licenses and agreements",
-            event_pattern=events.EventPattern(source=[_EVENT_SOURCE]),
+            event_pattern=events.EventPattern(source=[EVENT_SOURCE]),
             targets=[targets.EventBus(event_bus, role=self._role, dead_letter_queue=self._dead_letter_queue)],
         )
         self._alarms = make_alarms(

@@ -56,6 +56,7 @@ from constructs_lib.subscriptions._parameters import (
     validate_registration,
 )
 from constructs_lib.subscriptions._queues import (
+    EVENT_SOURCE,
     Delivery,
     Discarded,
     allow_events_to_use,
@@ -76,7 +77,6 @@ if TYPE_CHECKING:
     from constructs_lib.registration.marketplace_registration import MarketplaceRegistration
     from constructs_lib.subscriptions.subscription_alarm_name import SubscriptionAlarmName
 
-_EVENT_SOURCE = "aws.agreement-marketplace"
 _PUBLICATION_SOURCE = "marketplace-registration"
 
 # Lambda asks for six times the function's time: that is how long a message is hidden after each attempt.
@@ -176,7 +176,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
             description="Events of AWS Marketplace's licenses and agreements",
             event_bus=self._event_bus,
             # On the source alone, because Marketplace adds kinds: the subscriber chooses.
-            event_pattern=events.EventPattern(source=[_EVENT_SOURCE]),
+            event_pattern=events.EventPattern(source=[EVENT_SOURCE]),
             targets=[Delivery(self._queue, self._dead_letter_queue)],
         )
         allow_rule_to_send(self._rule, self._queue, self._dead_letter_queue)
