@@ -7,9 +7,9 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 import pytest
 
+from constructs_lib.subscriptions._functions import RECONCILER
 from constructs_lib.testing import MarketplaceCustomer, MarketplaceStandIn, MovableClock
 from local.product import PRODUCT_CODE
 from publisher.delivery import Delivery
@@ -20,6 +20,7 @@ from reconciler.handler import Handler
 from reconciler.pace import Pace
 from reconciler.reconciliation import Reconciliation
 from sdk.deadline import Deadline
+from sdk.session import create_client, own_session
 from subscriber.handler import Handler as Subscriber
 from subscriptions.entitlements import MarketplaceEntitlements
 from subscriptions.rules import Subscriptions
@@ -86,10 +87,9 @@ def access(table: FakeTable) -> dict[tuple[str, str], Any]:
 @pytest.mark.no_cover
 def test_a_thousand_lives_of_which_every_tenth_event_is_lost(marketplace: MarketplaceStandIn) -> None:
     options: dict[str, Any] = {"region_name": "us-east-1", "endpoint_url": marketplace.endpoint_url}
-    session: Any = botocore.session.Session()
-    session.set_credentials("test", "test")
+    session = own_session(RECONCILER.folder / "models")
     pace = Pace(sleep=lambda _: None)
-    entitlements = MarketplaceEntitlements(session.create_client("marketplace-entitlement", **options), Deadline())
+    entitlements = MarketplaceEntitlements(create_client(session, "marketplace-entitlement", **options), Deadline())
     table, as_if_none_were_lost = FakeTable(), FakeTable()
     events: list[dict[str, Any]] = []
     for number in range(BUYERS):
@@ -107,7 +107,7 @@ def test_a_thousand_lives_of_which_every_tenth_event_is_lost(marketplace: Market
     reconciler = Handler(
         reconciliation=Reconciliation(
             agreements=MarketplaceAgreements(
-                session.create_client("marketplace-agreement", **options), pace, Deadline()
+                create_client(session, "marketplace-agreement", **options), pace, Deadline()
             ),
             entitlements=entitlements,
             table=ScannedTable(table, page=100),
