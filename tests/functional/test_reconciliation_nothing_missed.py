@@ -19,6 +19,7 @@ from reconciler.agreements import MarketplaceAgreements
 from reconciler.handler import Handler
 from reconciler.pace import Pace
 from reconciler.reconciliation import Reconciliation
+from sdk import time_limits
 from sdk.deadline import Deadline
 from sdk.session import create_client, own_session
 from subscriber.handler import Handler as Subscriber
@@ -86,7 +87,11 @@ def access(table: FakeTable) -> dict[tuple[str, str], Any]:
 
 @pytest.mark.no_cover
 def test_a_thousand_lives_of_which_every_tenth_event_is_lost(marketplace: MarketplaceStandIn) -> None:
-    options: dict[str, Any] = {"region_name": "us-east-1", "endpoint_url": marketplace.endpoint_url}
+    options: dict[str, Any] = {
+        "region_name": "us-east-1",
+        "endpoint_url": marketplace.endpoint_url,
+        "config": time_limits.MARKETPLACE,
+    }
     session = own_session(RECONCILER.folder / "models")
     pace = Pace(sleep=lambda _: None)
     entitlements = MarketplaceEntitlements(create_client(session, "marketplace-entitlement", **options), Deadline())
