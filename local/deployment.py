@@ -162,8 +162,10 @@ class Deployment:
 
     @cached_property
     def _reconciler(self) -> str:
+        # Another deployment in the same local AWS may have one too.
         pages = self.aws.client("lambda").get_paginator("list_functions").paginate()
-        (arn,) = pages.search("Functions[?Handler=='reconciler.main.handler'].FunctionArn")
+        table = f"Environment.Variables.REGISTRATIONS_TABLE=='{self.table_name}'"
+        (arn,) = pages.search(f"Functions[?Handler=='reconciler.main.handler' && {table}].FunctionArn")
         name: str = arn
         return name
 
