@@ -76,6 +76,7 @@ lowest: $(INSTALLED) ## templates and the functional tests with the lowest versi
 	    --ignore tests/functional/test_marketplace_lives.py --ignore tests/functional/test_agreement_service.py \
 	    --ignore tests/functional/test_landing_page.py --ignore tests/functional/test_nothing_lost.py \
 	    --ignore tests/functional/test_subscriptions_nothing_lost.py \
+	    --ignore tests/functional/test_reconciliation_nothing_missed.py \
 	    --ignore tests/functional/test_alarms_fire.py --ignore tests/functional/test_subscription_alarms_fire.py \
 	    --deselect tests/functional/test_sdk_settings.py::test_a_call_goes_where_the_stock_sdk_sends_it
 
