@@ -31,6 +31,7 @@ from constructs_lib.functions._asset import COMPILED
 from constructs_lib.registration import _resolver as resolver
 from constructs_lib.registration._outcomes import COUNTS, TIMES
 from constructs_lib.subscriptions import _functions as functions
+from constructs_lib.subscriptions._lost_buyers import LOST_BUYERS
 from constructs_lib.subscriptions._outcomes import (
     EVENTS,
     NOT_OF_THE_FIRST_RUN,
@@ -375,6 +376,13 @@ def subscriptions(
         description="Runs the reconciler every hour",
         schedule=events.Schedule.rate(_HOUR),
         targets=[targets.LambdaFunction(reconciler, event=events.RuleTargetInput.from_object({}))],
+    )
+    logs.CfnQueryDefinition(
+        scope,
+        "LostBuyers",
+        name="LostBuyers",
+        query_string="\n| ".join(LOST_BUYERS),
+        log_group_names=[reconciler_log.log_group_name],
     )
 
     namespace = f"MarketplaceSubscriptions/{subscriber.function_name}"
