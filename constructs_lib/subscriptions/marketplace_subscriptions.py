@@ -104,7 +104,7 @@ class MarketplaceSubscriptions(SubscriptionMetrics, Construct):
     Lambda function that reads the table's stream and puts ``Buyer Registered``, ``Subscription Ready``, ``Subscription
     Changed`` and ``Subscription Ended`` on an event bus), a dead-letter queue for each, the reconciler (a Lambda
     function that every hour records what an event has missed, by asking AWS Marketplace for its agreements), a saved
-    query of CloudWatch Logs Insights for the buyers whom it reports as lost, logs and alarms. A claim then returns
+    query of CloudWatch Logs Insights for the lost buyers that it reports, logs and alarms. A claim then returns
     ``LicenseStatus`` and ``Entitlements`` too.
 
     Keys, roles, retention and alarm actions are the registration's.

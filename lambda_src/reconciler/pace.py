@@ -34,7 +34,7 @@ class Pace:
         self.reset()
 
     def reset(self) -> None:
-        """Begin to count anew."""
+        """Start counting from zero."""
         self.calls: dict[str, int] = {}
         self.milliseconds: dict[str, float] = {}
 

@@ -48,7 +48,16 @@ if TYPE_CHECKING:
 Lines = Callable[[], list[dict[str, Any]]]
 
 PRODUCTS = frozenset({"product1", "product2"})
-STEPS = ("change", "change the end", "renew", "renew with a new license", "replace", "cancel", "resubscribe", "anew")
+STEPS = (
+    "change",
+    "change the end",
+    "renew",
+    "renew with a new license",
+    "replace",
+    "cancel",
+    "resubscribe",
+    "resubscribe with a new license",
+)
 
 
 @dataclass
@@ -148,12 +157,12 @@ def take(marketplace: FakeMarketplace, life: Life, step: str, at: datetime, quan
             marketplace.renew(life, at, quantity, new_license=False, status="REPLACED")
         case "cancel" if life.active:
             marketplace.cancel(life, at)
-        case "resubscribe" | "anew" if not life.active:
-            marketplace.resubscribe(life, at, quantity, new_license=step == "anew")
+        case "resubscribe" | "resubscribe with a new license" if not life.active:
+            marketplace.resubscribe(life, at, quantity, new_license=step != "resubscribe")
 
 
 def expected(seller: Seller, registrations: Iterable[tuple[str, str, str]]) -> Seller:
-    """Return the same seller to whom every event came, in order."""
+    """Return the same seller after every event, in order."""
     other = Seller(marketplace=FakeMarketplace(entitlements=seller.marketplace.entitlements))
     for registration in registrations:
         other.table.register(*registration, at="2026-08-20T14:00:00.000000+00:00")

@@ -49,7 +49,7 @@ def _event(kind: str, subject: Subject, **changed: str) -> dict[str, Any]:
 
 
 def _register_buyer(subject: Subject) -> dict[str, Any]:
-    """Write what the resolver writes of a buyer, whom no account can make up for it; return the key."""
+    """Write what the resolver writes of a buyer, as nobody can register without a real token; return the key."""
     key = {"CustomerAWSAccountId": {"S": _BUYER}, "ProductLicense": {"S": f"{subject.product_code}#{_LICENSE}"}}
     at = {"S": datetime.fromtimestamp(subject.clock.time(), UTC).isoformat()}
     item = {"ProductCode": {"S": subject.product_code}, "LicenseArn": {"S": _LICENSE}}
