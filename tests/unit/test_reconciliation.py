@@ -191,23 +191,26 @@ def test_whatever_is_lost_one_run_repairs_it(
     came = [event for event, is_lost in zip(events, lost, strict=True) if not is_lost]
     number = data.draw(st.integers(0, len(came)))
     during, before = came[:number], came[number:]
-    posts = list(registrations)
-    for post in posts[1:]:
-        seller.table.register(*post, at="2026-08-20T14:00:00.000000+00:00")
+    posts = registrations[:1]
+
+    def post() -> None:
+        seller.table.register(*posts.pop(), at="2026-08-20T14:00:00.000000+00:00")
+
+    for registration in registrations[1:]:
+        seller.table.register(*registration, at="2026-08-20T14:00:00.000000+00:00")
     seller.deliver(before)
 
     def meanwhile() -> None:
         if data.draw(st.booleans()) and during:
             seller.deliver([during.pop()])
         elif posts:
-            seller.table.register(*posts.pop(0), at="2026-08-20T14:00:00.000000+00:00")
-            posts.clear()
+            post()
 
     seller.marketplace.at_call = meanwhile
     response = seller.reconcile()
     seller.marketplace.at_call = lambda: None
     if posts:
-        meanwhile()
+        post()
     seller.deliver(during)
 
     assert response["outcome"] == "finished"
