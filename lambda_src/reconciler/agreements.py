@@ -5,21 +5,15 @@ https://docs.aws.amazon.com/marketplace/latest/APIReference/API_marketplace-agre
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler.comparison import Agreement, License
-from reconciler.errors import (
-    AgreementMalformedError,
-    AgreementsDeniedError,
-    AgreementsThrottledError,
-    AgreementsUnavailableError,
-)
-from sdk.errors import CallFailedError, one_kind_of_error
+from reconciler.errors import AgreementMalformedError
+from reconciler.times import text
+from subscriptions.calls import of_marketplace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
 
     from reconciler.pace import Pace
     from sdk.deadline import Deadline
@@ -60,8 +54,8 @@ class MarketplaceAgreements:
         One that lacks what it must have is yielded as an error, so that it does not end the search.
 
         Raises:
-            AgreementsThrottledError, AgreementsUnavailableError: after every retry; worth retrying later.
-            AgreementsDeniedError: any other error.
+            MarketplaceThrottledError, MarketplaceUnavailableError: after every retry; worth retrying later.
+            MarketplaceDeniedError: any other error.
         """
         return self._search({"AfterLastUpdateTime": after}, sort_by="LastUpdateTime")
 
@@ -106,26 +100,13 @@ class MarketplaceAgreements:
 
     def _pages(self, operation: str, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         while True:
-            with self._pace.call(operation):
-                page = self._page(operation, request)
+            with self._pace.call(operation), of_marketplace(self._deadline):
+                page: dict[str, Any] = getattr(self._client, operation)(**request)
             yield page
             # A page may be empty and still have a next one.
             if not page.get("nextToken"):
                 return
             request["nextToken"] = page["nextToken"]
-
-    def _page(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            with one_kind_of_error(self._deadline):
-                page: dict[str, Any] = getattr(self._client, operation)(**request)
-                return page
-        except CallFailedError as failure:
-            error = failure.choose(
-                throttled=AgreementsThrottledError,
-                unavailable=AgreementsUnavailableError,
-                otherwise=AgreementsDeniedError,
-            )
-            raise error(failure.reason) from None
 
 
 def _agreement(summary: Mapping[str, Any]) -> Found:
@@ -135,10 +116,10 @@ def _agreement(summary: Mapping[str, Any]) -> Found:
             agreement_id=summary["agreementId"],
             account=summary["acceptor"]["accountId"],
             status=summary["status"],
-            updated_at=_text(summary["lastUpdateTime"]),
-            accepted_at=_text(summary["acceptanceTime"]),
-            starts_at=_text(summary["startTime"]),
-            ends_at=_text(summary["endTime"]) if "endTime" in summary else None,
+            updated_at=text(summary["lastUpdateTime"]),
+            accepted_at=text(summary["acceptanceTime"]),
+            starts_at=text(summary["startTime"]),
+            ends_at=text(summary["endTime"]) if "endTime" in summary else None,
             offer_id=proposal.get("offerId"),
             proposer=summary.get("proposer", {}).get("accountId"),
             initial_agreement_id=summary.get("initialAgreementId"),
@@ -147,8 +128,3 @@ def _agreement(summary: Mapping[str, Any]) -> Found:
         )
     except KeyError as missing:
         return AgreementMalformedError(f"{missing.args[0]}Missing")
-
-
-def _text(time: datetime) -> str:
-    """Return a time as events have it: only texts of one form sort by time."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from reconciler.times import parse, text
 from sdk.items import is_active, product_prefix
 from sdk.registrations import ACTIVE, AGREEMENT_TERMS, DEPROVISIONED, SORT_KEY
 from subscriptions.rules import AgreementEvent, LicenseEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from sdk.registrations import Entitlement, Item
 
@@ -92,11 +94,6 @@ class License:
     license_arn: str
     product_id: str | None
     status: str
-
-
-def parse(time: str) -> datetime:
-    """Return the time of a text as events have it."""
-    return datetime.fromisoformat(time)
 
 
 def is_in_flight(time: object, now: datetime) -> bool:
@@ -267,4 +264,4 @@ def _after(time: str, item_time: str | None) -> str:
     """Return a time, or the second after the item's if that is not earlier."""
     if item_time is None or item_time < time:
         return time
-    return (parse(item_time) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return text(parse(item_time) + timedelta(seconds=1))

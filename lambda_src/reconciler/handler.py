@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.log_line import RunLine
-from reconciler.position import Position, PositionInvalidError, is_time, text
+from reconciler.position import Position, PositionInvalidError
+from reconciler.times import is_time, text
 from subscriptions.errors import SubscriptionError
 
 if TYPE_CHECKING:

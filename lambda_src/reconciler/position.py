@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from reconciler.log_line import Run
+from reconciler.times import is_time, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 Step = Literal["updated", "started", "known"]
 """What is compared: agreements that changed, those dated ahead that start, licenses whose agreement is not found."""
 
 STEPS: tuple[Step, ...] = get_args(Step)
-
-
-_FORM = "%Y-%m-%dT%H:%M:%SZ"
-_FIRST_YEAR = 2012
 
 
 class PositionInvalidError(ValueError):
@@ -79,17 +76,3 @@ class Position:
     def at(self, step: Step) -> Self:
         """Return the beginning of a step, or how far it came if it is this one."""
         return self if step == self.step else replace(self, step=step, after="", key={})
-
-
-def is_time(value: object) -> bool:
-    """Tell whether a value is a time as events have it, and not before AWS Marketplace."""
-    try:
-        time = datetime.fromisoformat(str(value))
-    except ValueError:
-        return False
-    return time.year >= _FIRST_YEAR and text(time.astimezone(UTC)) == value
-
-
-def text(time: datetime) -> str:
-    """Return a time as events have it."""
-    return time.astimezone(UTC).strftime(_FORM)

@@ -18,11 +18,11 @@ from reconciler.comparison import (
     missed_agreement,
     missed_entitlements,
     missed_license,
-    parse,
     product_of,
 )
 from reconciler.log_line import COUNTS, FindingLine, RunLine
-from reconciler.position import STEPS, Position, text
+from reconciler.position import STEPS, Position
+from reconciler.times import parse, text
 from sdk.items import is_active
 from sdk.logs import where
 from sdk.registrations import DEPROVISIONED, PARTITION_KEY, SORT_KEY
@@ -66,7 +66,7 @@ _COUNTED = {
 
 
 class Agreements(Protocol):
-    """Where agreements are asked for; each may raise one of the Agreements errors."""
+    """Where agreements are asked for; each may raise one of the Marketplace errors."""
 
     def updated(self, after: str) -> Iterator[Agreement | AgreementMalformedError]:
         """Yield the agreements that changed after a time, in the order of their last change."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from reconciler.position import Position, PositionInvalidError
 from reconciler.reconciliation import Records
-from sdk.errors import CallFailedError, one_kind_of_error
 from sdk.items import query, read_item
 from sdk.registrations import ACTIVE
-from subscriptions.errors import TableUnavailableError
+from subscriptions.calls import of_table, update
 from subscriptions.product_codes import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -44,7 +42,7 @@ class DynamoDBTable:
 
     def read(self, account: str) -> list[Item]:
         """Return the items of a buyer's partition, as they are now."""
-        with _available(self._deadline):
+        with of_table(self._deadline):
             return query(self._client, self._table, account)
 
     def scan(self, after: Mapping[str, str]) -> tuple[list[Item], Mapping[str, str]]:
@@ -57,7 +55,7 @@ class DynamoDBTable:
         }
         if after:
             request["ExclusiveStartKey"] = {name: {"S": value} for name, value in after.items()}
-        with _available(self._deadline):
+        with of_table(self._deadline):
             page = self._client.scan(**request)
         key = {name: value["S"] for name, value in page.get("LastEvaluatedKey", {}).items()}
         return [read_item(attributes) for attributes in page.get("Items", ())], key
@@ -81,7 +79,7 @@ class DynamoDBRecords:
         """Return what earlier runs left, read consistently."""
         items: dict[str, Mapping[str, Any]] = {}
         request: dict[str, Any] = {"TableName": self._table, "ConsistentRead": True}
-        with _available(self._deadline):
+        with of_table(self._deadline):
             while True:
                 page = self._client.scan(**request)
                 items |= {item[NAME]["S"]: item for item in page["Items"]}
@@ -97,23 +95,9 @@ class DynamoDBRecords:
 
     def write(self, position: Position | None, finished: str | None) -> None:
         """Store where an unfinished run goes on, and when the last finished one began."""
-        values = {
-            "RunPosition": json.dumps(position.write()) if position else None,
-            "FinishedRunBegan": finished,
-        }
-        given = {name: value for name, value in values.items() if value is not None}
-        removed = [name for name, value in values.items() if value is None]
-        clauses = [f"SET {', '.join(f'{name} = :{name}' for name in given)}"] if given else []
-        clauses += [f"REMOVE {', '.join(removed)}"] if removed else []
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "Key": {NAME: {"S": _POSITION}},
-            "UpdateExpression": " ".join(clauses),
-        }
-        if given:
-            request["ExpressionAttributeValues"] = {f":{name}": {"S": value} for name, value in given.items()}
-        with _available(self._deadline):
-            self._client.update_item(**request)
+        values = {"RunPosition": json.dumps(position.write()) if position else None, "FinishedRunBegan": finished}
+        with of_table(self._deadline):
+            self._client.update_item(TableName=self._table, Key={NAME: {"S": _POSITION}}, **update(values))
 
 
 def _read_position(written: str) -> Position | None:
@@ -122,12 +106,3 @@ def _read_position(written: str) -> Position | None:
         return Position.read(json.loads(written))
     except PositionInvalidError:
         return None
-
-
-@contextmanager
-def _available(deadline: Deadline) -> Iterator[None]:
-    try:
-        with one_kind_of_error(deadline):
-            yield
-    except CallFailedError as failure:
-        raise TableUnavailableError(failure.reason) from None

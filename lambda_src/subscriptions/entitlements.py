@@ -6,13 +6,7 @@ from contextlib import nullcontext
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from sdk.errors import CallFailedError, one_kind_of_error
-from subscriptions.errors import (
-    EntitlementsDeniedError,
-    EntitlementsThrottledError,
-    EntitlementsUnavailableError,
-    SubscriptionError,
-)
+from subscriptions.calls import of_marketplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,27 +47,20 @@ class MarketplaceEntitlements:
         """Return a license's entitlements, of all pages.
 
         Raises:
-            EntitlementsThrottledError, EntitlementsUnavailableError: after every retry; worth retrying later.
-            EntitlementsDeniedError: any other error.
+            MarketplaceThrottledError, MarketplaceUnavailableError: after every retry; worth retrying later.
+            MarketplaceDeniedError: any other error.
         """
         # By the license: an account may have several of one product, whose entitlements would merge.
         request: dict[str, Any] = {"ProductCode": product_code, "Filter": {"LICENSE_ARN": [license_arn]}}
         entitlements: list[Entitlement] = []
         while True:
-            with self._pace("get_entitlements"):
-                page = self._page(request)
+            with self._pace("get_entitlements"), of_marketplace(self._deadline):
+                page = self._client.get_entitlements(**request)
             entitlements += map(_entitlement, page.get("Entitlements", ()))
             # A page may be empty and still have a next one.
             if not page.get("NextToken"):
                 return entitlements
             request["NextToken"] = page["NextToken"]
-
-    def _page(self, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            with one_kind_of_error(self._deadline):
-                return self._client.get_entitlements(**request)
-        except CallFailedError as failure:
-            raise _error(failure)(failure.reason) from None
 
 
 def _entitlement(given: dict[str, Any]) -> Entitlement:
@@ -81,11 +68,3 @@ def _entitlement(given: dict[str, Any]) -> Entitlement:
     if "ExpirationDate" in given:
         entitlement["ExpirationDate"] = given["ExpirationDate"].astimezone(UTC).isoformat()
     return cast("Entitlement", entitlement)
-
-
-def _error(failure: CallFailedError) -> type[SubscriptionError]:
-    return failure.choose(
-        throttled=EntitlementsThrottledError,
-        unavailable=EntitlementsUnavailableError,
-        otherwise=EntitlementsDeniedError,
-    )

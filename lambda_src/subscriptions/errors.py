@@ -34,19 +34,19 @@ class EventMalformedError(SubscriptionError):
     outcome = "event_malformed"
 
 
-class EntitlementsThrottledError(SubscriptionError):
+class MarketplaceThrottledError(SubscriptionError):
     """Marketplace still throttled after every retry."""
 
     outcome = "marketplace_throttled"
 
 
-class EntitlementsUnavailableError(SubscriptionError):
+class MarketplaceUnavailableError(SubscriptionError):
     """Marketplace failed, was too slow or could not be reached, after every retry."""
 
     outcome = "marketplace_unavailable"
 
 
-class EntitlementsDeniedError(SubscriptionError):
+class MarketplaceDeniedError(SubscriptionError):
     """Marketplace denies the seller: wrong account, role or region. Only the operator can fix it."""
 
     outcome = "marketplace_refused"

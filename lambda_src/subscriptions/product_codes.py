@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sdk.errors import CallFailedError, one_kind_of_error
-from subscriptions.errors import TableUnavailableError
+from subscriptions.calls import of_table, update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,14 +34,8 @@ class DynamoDBProductCodes:
         """Store which product code belongs to a product ID, once in the life of this object."""
         if product_id in self._recorded:
             return
-        try:
-            with one_kind_of_error(self._deadline):
-                self._client.update_item(
-                    TableName=self._table,
-                    Key={NAME: {"S": product_id}},
-                    UpdateExpression="SET ProductCode = :ProductCode",
-                    ExpressionAttributeValues={":ProductCode": {"S": product_code}},
-                )
-        except CallFailedError as failure:
-            raise TableUnavailableError(failure.reason) from None
+        with of_table(self._deadline):
+            self._client.update_item(
+                TableName=self._table, Key={NAME: {"S": product_id}}, **update({"ProductCode": product_code})
+            )
         self._recorded.add(product_id)

@@ -108,7 +108,7 @@ class Entitlements(Protocol):
     """Where entitlements are asked for."""
 
     def of_license(self, product_code: str, license_arn: str) -> list[Entitlement]:
-        """Return a license's entitlements, or raise one of the Entitlements errors."""
+        """Return a license's entitlements, or raise one of the Marketplace errors."""
 
 
 class Store(Protocol):

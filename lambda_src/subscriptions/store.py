@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sdk.attributes import to_attribute
-from sdk.errors import CallFailedError, one_kind_of_error
 from sdk.registrations import ACTIVE, AGREEMENT_TERMS, PARTITION_KEY, SORT_KEY
+from subscriptions.calls import of_table, update
 from subscriptions.errors import EventMalformedError, TableUnavailableError
 
 if TYPE_CHECKING:
@@ -79,23 +79,16 @@ class DynamoDBStore:
         self, key: dict[str, str], values: Mapping[str, object], condition: str, others: Mapping[str, str] | None = None
     ) -> bool:
         """Set attributes, or remove those that are None, and tell whether the condition allowed it."""
-        given = {name: value for name, value in values.items() if value is not None}
-        removed = [name for name, value in values.items() if value is None]
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "Key": {name: {"S": value} for name, value in key.items()},
-            "UpdateExpression": "SET "
-            + ", ".join(f"{name} = :{name}" for name in given)
-            + (f" REMOVE {', '.join(removed)}" if removed else ""),
-            "ConditionExpression": condition,
-            "ExpressionAttributeValues": {
-                name: to_attribute(value)
-                for name, value in [*((f":{name}", value) for name, value in given.items()), *(others or {}).items()]
-            },
-        }
+        request = update(values)
+        request["ExpressionAttributeValues"] |= {name: to_attribute(value) for name, value in (others or {}).items()}
         with self._available():
             try:
-                self._client.update_item(**request)
+                self._client.update_item(
+                    TableName=self._table,
+                    Key={name: {"S": value} for name, value in key.items()},
+                    ConditionExpression=condition,
+                    **request,
+                )
             except self._client.exceptions.ConditionalCheckFailedException:
                 return False
         return True
@@ -103,13 +96,13 @@ class DynamoDBStore:
     @contextmanager
     def _available(self) -> Iterator[None]:
         try:
-            with one_kind_of_error(self._deadline):
+            with of_table(self._deadline):
                 yield
-        except CallFailedError as failure:
+        except TableUnavailableError as error:
             # An item or a number that is too large: DynamoDB rejects every attempt.
-            if failure.reason == "ValidationException":
-                raise EventMalformedError(failure.reason) from None
-            raise TableUnavailableError(failure.reason) from None
+            if error.reason == "ValidationException":
+                raise EventMalformedError(error.reason) from None
+            raise
 
 
 def _counts(time: str, decides: str, better: str) -> str:

@@ -17,7 +17,7 @@ from publisher.delivery import Delivery
 from publisher.handler import Handler as Publisher
 from publisher.publications import Publications
 from reconciler.comparison import License
-from reconciler.errors import AgreementMalformedError, AgreementsDeniedError, AgreementsThrottledError
+from reconciler.errors import AgreementMalformedError
 from reconciler.handler import Handler
 from reconciler.log_line import FINDING_FIELDS, FINDINGS, OUTCOMES, RUN_FIELDS, SUBJECT_FIELDS
 from reconciler.pace import Pace
@@ -25,7 +25,7 @@ from reconciler.position import Position
 from reconciler.reconciliation import Reconciliation
 from reconciler.settings import Settings
 from subscriber.handler import Handler as Subscriber
-from subscriptions.errors import EntitlementsDeniedError, TableUnavailableError
+from subscriptions.errors import MarketplaceDeniedError, MarketplaceThrottledError, TableUnavailableError
 from subscriptions.rules import Subscriptions
 from tests.marketplace_events import BUYER, agreement_event, license_event
 from tests.reconciliation_fakes import (
@@ -553,8 +553,8 @@ def test_failures_at_one_agreement_do_not_hide_the_next(seller: Seller, lines: L
     for number in range(3):
         seller.marketplace.subscribe(BUYER, "product1", f"l-{number}", START + timedelta(minutes=number))
     seller.marketplace.errors = {
-        "agmt-l-0-1": AgreementsThrottledError("ThrottlingException"),
-        "l-1": EntitlementsDeniedError("AccessDeniedException"),
+        "agmt-l-0-1": MarketplaceThrottledError("ThrottlingException"),
+        "l-1": MarketplaceDeniedError("AccessDeniedException"),
     }
     finished = seller.records.finished
 
@@ -577,7 +577,7 @@ def test_failures_at_one_agreement_do_not_hide_the_next(seller: Seller, lines: L
 
 def test_a_failed_search_keeps_the_position(seller: Seller, lines: Lines) -> None:
     subscribed(seller)
-    seller.marketplace.errors = {"started": AgreementsDeniedError("AccessDeniedException")}
+    seller.marketplace.errors = {"started": MarketplaceDeniedError("AccessDeniedException")}
 
     assert seller.reconcile()["outcome"] == "incomplete"
     position = seller.records.position
@@ -779,7 +779,7 @@ def test_a_position_of_another_form_is_rejected(seller: Seller, changes: dict[st
 def test_lines_have_only_the_fields_that_they_are_said_to_have(seller: Seller, lines: Lines) -> None:
     plain = vars(logging.makeLogRecord({})).keys() | {"message"}
     subscribed(seller, delivered=False, is_registered=False)
-    seller.marketplace.errors = {"started": AgreementsDeniedError("AccessDeniedException")}
+    seller.marketplace.errors = {"started": MarketplaceDeniedError("AccessDeniedException")}
 
     seller.reconcile()
     seller.reconcile({"since": "?"})

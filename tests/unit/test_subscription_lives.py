@@ -20,7 +20,7 @@ from publisher.errors import EventBusThrottledError
 from publisher.handler import Handler as Publisher
 from publisher.publications import Publications
 from subscriber.handler import Handler as Subscriber
-from subscriptions.errors import EntitlementsUnavailableError
+from subscriptions.errors import MarketplaceUnavailableError
 from subscriptions.rules import Subscriptions
 from tests.marketplace_events import BUYER, agreement_event, license_event
 from tests.subscription_fakes import FakeEventBus, FakeTable, batch_of, stream_batch_of
@@ -133,7 +133,7 @@ class World:
 
     def of_license(self, product_code: str, license_arn: str) -> list[Any]:
         if self.chance():
-            raise EntitlementsUnavailableError("InternalServiceErrorException")
+            raise MarketplaceUnavailableError("InternalServiceErrorException")
         # What Marketplace says is at least as new as its newest event that was delivered.
         entitlements = [{"Dimension": f"{product_code} at {self.newest[product_code + license_arn]}"}]
         if self.alone and self.chance():
