@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from reconciler.times import parse, text
 from sdk.items import is_active, product_prefix
@@ -101,15 +101,14 @@ def is_in_flight(time: object, now: datetime) -> bool:
     return time is not None and parse(str(time)) > now - IN_FLIGHT
 
 
-def missed_agreement(agreement: Agreement, item: Item | None, chain: Iterable[Agreement]) -> AgreementEvent | None:
+def missed_agreement(agreement: Agreement, item: Item, chain: Iterable[Agreement]) -> AgreementEvent | None:
     """Return the event that an agreement's item lacks, or None.
 
     Args:
         agreement: as Marketplace has it.
-        item: the agreement's, or None.
+        item: the agreement's; empty if there is none.
         chain: the agreements that it may continue; only read if the item's terms are missing.
     """
-    item = item or {}
     terms: dict[str, str] | None
     if "AgreementTermsAt" not in item:
         terms = {**_terms(agreement), **_continued(agreement, chain)}
@@ -120,9 +119,8 @@ def missed_agreement(agreement: Agreement, item: Item | None, chain: Iterable[Ag
         terms = None
     else:
         return None
-    times = [item[name] for name in ("AgreementStatusAt", "AgreementTermsAt") if name in item]
     return AgreementEvent(
-        at=_after(agreement.updated_at, max(times, default=None)),
+        at=_after(agreement.updated_at, max(recorded_at(item), default=None)),
         account=agreement.account,
         agreement_id=agreement.agreement_id,
         status=agreement.status,
@@ -130,56 +128,36 @@ def missed_agreement(agreement: Agreement, item: Item | None, chain: Iterable[Ag
     )
 
 
-def missed_license(
-    agreement: Agreement, license_: License, item: Item | None, *, product_code: str
-) -> LicenseEvent | None:
+def missed_license(agreement: Agreement, license_: License, item: Item, *, product_code: str) -> LicenseEvent | None:
     """Return the event that the item of an active license lacks, of its status or its agreement, or None.
 
     Args:
         agreement: the license's.
         license_: as Marketplace has it.
-        item: the license's, or None.
+        item: the license's; empty if there is none.
         product_code: the product's.
     """
-    item = item or {}
-    if is_active(item) and agreement_of(item, agreement.agreement_id) == agreement.agreement_id:
+    if is_active(item) and _names(item, agreement):
         return None
-    return LicenseEvent(
-        # A license of an agreement that is dated ahead is active from its start.
-        at=_after(max(agreement.updated_at, agreement.starts_at), item.get("LicenseStatusAt")),
-        account=agreement.account,
-        product_code=product_code,
-        license_arn=license_.license_arn,
-        status=ACTIVE,
-        product_id=product_of(agreement, license_) or item.get("ProductId"),
-        agreement_id=agreement.agreement_id,
-    )
+    # A license of an agreement that is dated ahead is active from its start.
+    at = _after(max(agreement.updated_at, agreement.starts_at), item.get("LicenseStatusAt"))
+    return _license_event(agreement, license_, item, product_code=product_code, status=ACTIVE, at=at)
 
 
-def ended_license(
-    agreement: Agreement, license_: License, item: Item | None, *, product_code: str
-) -> LicenseEvent | None:
+def ended_license(agreement: Agreement, license_: License, item: Item, *, product_code: str) -> LicenseEvent | None:
     """Return the event that the item of an ended license lacks, of its status or its agreement, or None.
 
     Args:
         agreement: the last one that had the license.
         license_: as Marketplace has it.
-        item: the license's, or None.
+        item: the license's; empty if there is none.
         product_code: the product's.
     """
-    item = item or {}
-    if item.get("LicenseStatus") == DEPROVISIONED and agreement_of(item) in {None, agreement.agreement_id}:
+    if item.get("LicenseStatus") == DEPROVISIONED and _names(item, agreement):
         return None
-    return LicenseEvent(
-        # At the same second the end counts.
-        at=max(agreement.updated_at, item.get("LicenseStatusAt", "")),
-        account=agreement.account,
-        product_code=product_code,
-        license_arn=license_.license_arn,
-        status=DEPROVISIONED,
-        product_id=product_of(agreement, license_) or item.get("ProductId"),
-        agreement_id=agreement.agreement_id,
-    )
+    # At the same second the end counts.
+    at = max(agreement.updated_at, item.get("LicenseStatusAt", ""))
+    return _license_event(agreement, license_, item, product_code=product_code, status=DEPROVISIONED, at=at)
 
 
 def missed_entitlements(item: Item, entitlements: Iterable[Entitlement]) -> LicenseEvent | None:
@@ -219,10 +197,39 @@ def is_registered(sort_key: str, partition: Iterable[Item]) -> bool:
     return any("RegisteredAt" in each for each in partition if each[SORT_KEY] in keys)
 
 
-def agreement_of(item: Item, default: str | None = None) -> str | None:
-    """Return the agreement that a license's latest event named, otherwise the default."""
-    named: str | None = item.get("LicenseAgreementId", default)
-    return named
+def item_of(agreement_id: object, partition: Iterable[Item]) -> Item:
+    """Return an agreement's item; empty if there is none."""
+    return next((each for each in partition if each[SORT_KEY] == f"#{agreement_id}"), {})
+
+
+def recorded_at(item: Item) -> list[str]:
+    """Return the times of an agreement's item."""
+    return [item[name] for name in ("AgreementStatusAt", "AgreementTermsAt") if name in item]
+
+
+def _names(item: Item, agreement: Agreement) -> bool:
+    """Tell whether a license's latest event named the agreement, or none."""
+    return item.get("LicenseAgreementId") in {None, agreement.agreement_id}
+
+
+def _license_event(
+    agreement: Agreement,
+    license_: License,
+    item: Item,
+    *,
+    product_code: str,
+    status: Literal["ACTIVE", "DEPROVISIONED"],
+    at: str,
+) -> LicenseEvent:
+    return LicenseEvent(
+        at=at,
+        account=agreement.account,
+        product_code=product_code,
+        license_arn=license_.license_arn,
+        status=status,
+        product_id=product_of(agreement, license_) or item.get("ProductId"),
+        agreement_id=agreement.agreement_id,
+    )
 
 
 def _terms(agreement: Agreement) -> dict[str, str]:

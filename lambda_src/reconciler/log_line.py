@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
-from sdk.timing import timed
 from subscriptions.errors import Failure
 
 if TYPE_CHECKING:
@@ -74,18 +74,16 @@ class FindingLine:
         outcome: the result; a line without one is not written.
         reason: AWS's error code, or a name of our own.
         subject: what it is about, as far as known; only ``SUBJECT_FIELDS`` are logged.
-        milliseconds: the time that each call of recording took; not logged, as a run has its own.
     """
 
     run: Run
     outcome: Finding | None = None
     reason: str | None = None
     subject: Mapping[str, str | None] = field(default_factory=dict)
-    milliseconds: dict[Call, float] = field(default_factory=dict)
 
-    def timed(self, call: Call) -> AbstractContextManager[None]:
-        """Measure the time of a call, whether it succeeds or fails."""
-        return timed(self.milliseconds, call)
+    def timed(self, _call: Call) -> AbstractContextManager[None]:
+        """Measure nothing: the run's line has the times."""
+        return nullcontext()
 
     def write(self) -> None:
         """Write the line."""

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from reconciler.comparison import (
     PROVISIONED,
     License,
-    agreement_of,
     ended_license,
     has_long_ended,
     is_in_flight,
     is_registered,
+    item_of,
     missed_agreement,
     missed_entitlements,
     missed_license,
     product_of,
+    recorded_at,
 )
 from reconciler.log_line import COUNTS, FindingLine, RunLine
 from reconciler.position import STEPS, Position
@@ -283,7 +284,7 @@ class Reconciliation:
                 if not is_active(item)
             }
             for item in filter(is_active, items):
-                agreement = item[PARTITION_KEY], f"#{agreement_of(item)}"
+                agreement = item[PARTITION_KEY], f"#{item.get('LicenseAgreementId')}"
                 if proposers.get(agreement) != seller and item["ProductCode"] in self._products:
                     yield _Check(_subject_of(item), partial(self._check_known, item, seller))
             if not key:
@@ -310,7 +311,7 @@ class Reconciliation:
         if not self._products & {run.product_codes.get(product_id) for product_id in agreement.products}:
             return
         self._check_terms(agreement, partition, run)
-        named = [item for item in partition if agreement_of(item) == agreement.agreement_id]
+        named = [item for item in partition if item.get("LicenseAgreementId") == agreement.agreement_id]
         ended = {item["LicenseArn"] for item in named if item["LicenseStatus"] == DEPROVISIONED}
         arns = {*agreement.license_arns, *(item["LicenseArn"] for item in named)}
         if not agreement.is_active and arns <= ended:
@@ -333,9 +334,8 @@ class Reconciliation:
                     run.product_codes[product_id] = item["ProductCode"]
 
     def _check_terms(self, agreement: Agreement, partition: Iterable[Item], run: _Run) -> None:
-        item = next((each for each in partition if each[SORT_KEY] == f"#{agreement.agreement_id}"), {})
-        times = [item[name] for name in ("AgreementStatusAt", "AgreementTermsAt") if name in item]
-        if any(is_in_flight(at, self._now()) for at in times):
+        item = item_of(agreement.agreement_id, partition)
+        if any(is_in_flight(at, self._now()) for at in recorded_at(item)):
             return
         chain: list[Agreement] = []
         if agreement.is_continuation and "AgreementTermsAt" not in item:
@@ -348,12 +348,12 @@ class Reconciliation:
         self._record(event, run, recorded="terms_updated" if only_terms else "agreement_missed")
 
     def _check_license(self, agreement: Agreement, license_: License, partition: Sequence[Item], run: _Run) -> None:
-        item = next((each for each in partition if each.get("LicenseArn") == license_.license_arn), None)
+        item: Item = next((each for each in partition if each.get("LicenseArn") == license_.license_arn), {})
         product_id = product_of(agreement, license_)
         product_code = item["ProductCode"] if item else run.product_codes.get(product_id or "")
         if product_code is None or product_code not in self._products:
             return
-        if item and is_in_flight(item.get("LicenseStatusAt"), self._now()):
+        if is_in_flight(item.get("LicenseStatusAt"), self._now()):
             return
         run.counts["licenses"] += 1
         if license_.status == DEPROVISIONED:
@@ -364,7 +364,6 @@ class Reconciliation:
                 self._record(event, run)
                 active_since = event.at
             else:
-                item = cast("Item", item)
                 self._check_entitlements(item, run)
                 active_since = item["LicenseStatusAt"]
             self._check_registered(
@@ -380,9 +379,7 @@ class Reconciliation:
                 run,
             )
 
-    def _check_end(
-        self, agreement: Agreement, license_: License, item: Item | None, product_code: str, run: _Run
-    ) -> None:
+    def _check_end(self, agreement: Agreement, license_: License, item: Item, product_code: str, run: _Run) -> None:
         """Record the end of a license, unless it goes on with the agreement that continues this one."""
         agreements = [agreement, *self._agreements.with_license(license_.license_arn)]
         if any(each.is_active for each in agreements):
@@ -396,7 +393,7 @@ class Reconciliation:
         if is_in_flight(at, self._now()):
             return
         partition = self._table.read(item[PARTITION_KEY])
-        agreement = next((each for each in partition if each[SORT_KEY] == f"#{agreement_of(item)}"), {})
+        agreement = item_of(item.get("LicenseAgreementId"), partition)
         # It may stand on another page of the scan than its license.
         if agreement.get("ProposerAccountId") == seller:
             return
@@ -434,4 +431,4 @@ def _subject(agreement: Agreement) -> Subject:
 
 def _subject_of(item: Item) -> Subject:
     names = (PARTITION_KEY, "ProductCode", "ProductId", "LicenseArn")
-    return {**{name: item.get(name) for name in names}, "AgreementId": agreement_of(item)}
+    return {**{name: item.get(name) for name in names}, "AgreementId": item.get("LicenseAgreementId")}
