@@ -149,10 +149,12 @@ def _throttled_function(subject: Subject, deadline: Deadline) -> Result:
     return Result(seen=str(response), holds=None)
 
 
-def _claim(subject: Subject, credentials: Credentials) -> Response:
-    url = subject.url("/claim")
+def _claim(
+    subject: Subject, credentials: Credentials, url: str | None = None, connect_to: str | None = None
+) -> Response:
+    url = url or subject.url("/claim")
     headers = signed(url, _CLAIM, credentials=credentials, region=subject.region)
-    return subject.http.send("POST", url, headers=headers, body=_CLAIM)
+    return subject.http.send("POST", url, headers=headers, body=_CLAIM, connect_to=connect_to)
 
 
 def _denied(response: Response) -> Result:
@@ -189,12 +191,8 @@ def _without_domain(subject: Subject) -> str:
 def _custom_domain(subject: Subject, deadline: Deadline) -> Result:
     url = f"https://{subject.domain}/claim"
     target = subject.outputs[CUSTOM_DOMAIN]["DomainTarget"]
-
-    def claim() -> Response:
-        headers = signed(url, _CLAIM, credentials=subject.backend, region=subject.region)
-        return subject.http.send("POST", url, headers=headers, body=_CLAIM, connect_to=target)
-
-    return Result(seen=str(deadline.until(claim, _refused)), holds=True)
+    response = deadline.until(lambda: _claim(subject, subject.backend, url, target), _refused)
+    return Result(seen=str(response), holds=True)
 
 
 CHECKS = (
